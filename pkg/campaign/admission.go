@@ -1,0 +1,298 @@
+package campaign
+
+import (
+	"container/list"
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
+
+	"github.com/ovasabi/ovasabi/pkg/fault"
+)
+
+// AdmissionConfig shapes how campaigns share a pool. The zero value of a field takes its default.
+type AdmissionConfig struct {
+	// Capacity is how many calls may run at once over all campaigns: the pool's size. Required.
+	Capacity int
+	// DefaultConcurrency is the share of a campaign whose row names none. Defaults
+	// to three quarters of Capacity (at least 1), so that no campaign alone fills the pool.
+	DefaultConcurrency int
+	// MaxWait is how long a call waits for its turn before it is refused as Limited. Defaults to 10s.
+	MaxWait time.Duration
+	// MaxQueue is how many calls of one campaign may wait; the next is refused at once. Defaults to 10,000.
+	MaxQueue int
+	// Refresh is how often the limits of active campaigns are read again. Defaults to 1s.
+	Refresh time.Duration
+	// Log hears when limits cannot be read. Defaults to slog.Default().
+	Log *slog.Logger
+}
+
+func (c AdmissionConfig) withDefaults() (AdmissionConfig, error) {
+	if c.Capacity < 1 {
+		return c, fault.Field("Capacity", "must be at least 1, the size of the pool")
+	}
+	if c.DefaultConcurrency == 0 {
+		c.DefaultConcurrency = max(c.Capacity*3/4, 1)
+	}
+	if c.MaxWait == 0 {
+		c.MaxWait = 10 * time.Second
+	}
+	if c.MaxQueue == 0 {
+		c.MaxQueue = 10_000
+	}
+	if c.Refresh == 0 {
+		c.Refresh = time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c, nil
+}
+
+// Admission lets calls to the pool fairly: places are given to campaigns in turn,
+// and within a campaign in order of arrival. So a busy campaign waits behind its
+// own share, and a quiet one never behind the busy one's queue.
+//
+// It is safe for concurrent use. The caller closes it.
+type Admission struct {
+	config AdmissionConfig
+	source LimitSource
+	loads  singleflight.Group
+
+	mu        sync.Mutex
+	running   int
+	campaigns map[ID]*share
+	turns     list.List // *share: campaigns with someone waiting who may run, next first
+
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// share is one campaign's part of the pool; Admission.mu guards it.
+type share struct {
+	id        ID
+	limits    Limits
+	bucket    *rate.Limiter // nil without a rate
+	running   int
+	waiting   list.List     // *waiter, first come first
+	turn      *list.Element // in Admission.turns, or nil
+	lastUsed  time.Time
+	refreshed time.Time
+
+	admitted, refused int64
+	waited            time.Duration
+}
+
+type waiter struct {
+	ready   chan struct{} // closed when the place is given
+	granted bool
+}
+
+// ticket is one place in a campaign's share. The zero ticket stands for no admission at all.
+type ticket struct {
+	admission *Admission
+	share     *share
+	limits    Limits
+}
+
+// NewAdmission starts the admission, with one goroutine that keeps limits fresh until Close.
+func NewAdmission(config AdmissionConfig, source LimitSource) (*Admission, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &Admission{
+		config: config, source: source,
+		campaigns: map[ID]*share{}, cancel: cancel, done: make(chan struct{}),
+	}
+	go a.refreshLoop(ctx)
+	return a, nil
+}
+
+// Close ends the refreshing. Calls that wait go on by the limits last read.
+func (a *Admission) Close() {
+	a.cancel()
+	<-a.done
+}
+
+// admit waits for a place. Its errors: NotFound when there is no such campaign,
+// Limited with RetryAfter, Canceled, or what kept the limits from being read.
+func (a *Admission) admit(ctx context.Context, id ID) (ticket, error) {
+	a.mu.Lock()
+	s, err := a.shareOf(ctx, id)
+	if err != nil {
+		return ticket{}, err
+	}
+	now := time.Now()
+	if s.bucket != nil {
+		pause, err := a.reserve(s, now)
+		if err != nil || pause > 0 {
+			a.mu.Unlock()
+			if err == nil {
+				err = fault.FromPostgres(sleep(ctx, pause))
+			}
+			if err != nil {
+				return ticket{}, err
+			}
+			a.mu.Lock()
+			// The share may have been forgotten meanwhile.
+			if s, err = a.shareOf(ctx, id); err != nil {
+				return ticket{}, err
+			}
+		}
+	}
+	if s.waiting.Len() == 0 && a.turns.Len() == 0 && a.mayRun(s) {
+		t := a.take(s)
+		a.mu.Unlock()
+		return t, nil
+	}
+	return a.wait(ctx, s, now)
+}
+
+// shareOf returns the campaign's share, read from the source when it is not
+// known. It is entered with a.mu held, and leaves it held unless it returns an error.
+func (a *Admission) shareOf(ctx context.Context, id ID) (*share, error) {
+	for {
+		if s, known := a.campaigns[id]; known {
+			s.lastUsed = time.Now()
+			return s, nil
+		}
+		a.mu.Unlock()
+		if err := a.load(ctx, id); err != nil {
+			return nil, err
+		}
+		a.mu.Lock()
+	}
+}
+
+// reserve takes a token of the campaign's rate, or refuses when it would come too late.
+func (a *Admission) reserve(s *share, now time.Time) (time.Duration, error) {
+	r := s.bucket.ReserveN(now, 1)
+	pause := r.DelayFrom(now)
+	if !r.OK() || pause > a.config.MaxWait {
+		r.CancelAt(now)
+		s.refused++
+		return 0, &fault.Error{Kind: fault.Limited, Field: "max_rate", RetryAfter: pause, Message: "the campaign is over its rate"}
+	}
+	return pause, nil
+}
+
+// wait queues behind the campaign's own callers. It is entered with a.mu held and leaves it unlocked.
+func (a *Admission) wait(ctx context.Context, s *share, since time.Time) (ticket, error) {
+	if s.waiting.Len() >= a.config.MaxQueue {
+		s.refused++
+		a.mu.Unlock()
+		return ticket{}, limitedConcurrency(a.config.MaxWait)
+	}
+	w := &waiter{ready: make(chan struct{})}
+	place := s.waiting.PushBack(w)
+	a.line(s)
+	a.mu.Unlock()
+
+	timer := time.NewTimer(a.config.MaxWait)
+	defer timer.Stop()
+	var why error
+	select {
+	case <-w.ready:
+		a.mu.Lock()
+		s.waited += time.Since(since)
+		t := ticket{a, s, s.limits}
+		a.mu.Unlock()
+		return t, nil
+	case <-ctx.Done():
+		why = fault.FromPostgres(ctx.Err())
+	case <-timer.C:
+		why = limitedConcurrency(a.config.MaxWait)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s.refused++
+	if w.granted { // given and given up at the same moment: pass it on
+		a.give(s)
+		return ticket{}, why
+	}
+	s.waiting.Remove(place)
+	a.line(s)
+	return ticket{}, why
+}
+
+func limitedConcurrency(retry time.Duration) error {
+	return &fault.Error{Kind: fault.Limited, Field: "max_concurrency", RetryAfter: retry, Message: "the campaign has as much running as it may, and its queue is long"}
+}
+
+func (a *Admission) mayRun(s *share) bool {
+	return a.running < a.config.Capacity && s.running < a.limitOf(s)
+}
+
+func (a *Admission) limitOf(s *share) int {
+	if s.limits.MaxConcurrency > 0 {
+		return s.limits.MaxConcurrency
+	}
+	return a.config.DefaultConcurrency
+}
+
+func (a *Admission) take(s *share) ticket {
+	a.running++
+	s.running++
+	s.admitted++
+	return ticket{a, s, s.limits}
+}
+
+// release gives the place back. The zero ticket has nothing to give.
+func (t ticket) release() {
+	if t.admission == nil {
+		return
+	}
+	t.admission.mu.Lock()
+	t.admission.give(t.share)
+	t.admission.mu.Unlock()
+}
+
+// give frees a place of s and lets in whose turn it is; a.mu is held.
+func (a *Admission) give(s *share) {
+	a.running--
+	s.running--
+	a.line(s)
+	a.dispatch()
+}
+
+// line puts s in the ring of turns when it has someone who may run, and takes it
+// out when not; a.mu is held. A campaign at its own limit does not stand in the ring.
+func (a *Admission) line(s *share) {
+	wants := s.waiting.Len() > 0 && s.running < a.limitOf(s)
+	switch {
+	case wants && s.turn == nil:
+		s.turn = a.turns.PushBack(s)
+	case !wants && s.turn != nil:
+		a.turns.Remove(s.turn)
+		s.turn = nil
+	}
+}
+
+// dispatch gives free places to campaigns in turn; a.mu is held.
+func (a *Admission) dispatch() {
+	for a.running < a.config.Capacity && a.turns.Len() > 0 {
+		s := a.turns.Remove(a.turns.Front()).(*share) //nolint:forcetypeassert // only shares are put in
+		s.turn = nil
+		w := s.waiting.Remove(s.waiting.Front()).(*waiter) //nolint:forcetypeassert // only waiters are put in
+		a.take(s)
+		w.granted = true
+		close(w.ready)
+		a.line(s) // behind the others
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,99 @@
+package campaign
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ovasabi/ovasabi/pkg/fault"
+)
+
+// Setting is the PostgreSQL setting that the policies compare with campaign_id.
+const Setting = "app.campaign_id"
+
+// Engine makes the scope on the server. This is the only place where it is
+// made: an engine that distributes rows over servers has its own way (Citus does
+// not carry set_config to its workers, but carries SET LOCAL) and is given to
+// NewScope instead.
+type Engine interface {
+	// Enter puts what makes the scope at the head of a batch, as one statement.
+	// It holds for the rest of the batch and for nothing after it. A timeout of 0
+	// leaves the connection's statement_timeout.
+	Enter(b *pgx.Batch, id ID, timeout time.Duration)
+	// Begin returns the text that begins a transaction inside the campaign. It is
+	// sent by the simple protocol, so it takes no parameters.
+	Begin(o pgx.TxOptions, id ID, timeout time.Duration) (string, error)
+}
+
+// PostgreSQL is the Engine of a single PostgreSQL server.
+type PostgreSQL struct{}
+
+const (
+	enterSQL            = `SELECT set_config('` + Setting + `', $1, true)`
+	enterWithTimeoutSQL = `SELECT set_config('` + Setting + `', $1, true), set_config('statement_timeout', $2, true)`
+)
+
+// Enter sets the campaign with set_config(…, true), which the batch's own
+// implicit transaction undoes at its end.
+func (PostgreSQL) Enter(b *pgx.Batch, id ID, timeout time.Duration) {
+	if timeout <= 0 {
+		b.Queue(enterSQL, id.String())
+		return
+	}
+	b.Queue(enterWithTimeoutSQL, id.String(), milliseconds(timeout))
+}
+
+// Begin begins and scopes in one round trip. The campaign is a number that was
+// validated, so that its digits can stand in the text.
+func (PostgreSQL) Begin(o pgx.TxOptions, id ID, timeout time.Duration) (string, error) {
+	begin, err := beginSQL(o)
+	if err != nil {
+		return "", err
+	}
+	begin += "; SET LOCAL " + Setting + " = '" + id.String() + "'"
+	if timeout > 0 {
+		begin += "; SET LOCAL statement_timeout = '" + milliseconds(timeout) + "'"
+	}
+	return begin, nil
+}
+
+// beginSQL writes BEGIN with its modes. pgx has the same, but does not export it.
+func beginSQL(o pgx.TxOptions) (string, error) {
+	if o.BeginQuery != "" || o.CommitQuery != "" {
+		return "", fault.New(fault.Internal, "a scoped transaction takes no BeginQuery or CommitQuery")
+	}
+	var b strings.Builder
+	b.WriteString("BEGIN")
+	if o.IsoLevel != "" {
+		b.WriteString(" ISOLATION LEVEL ")
+		b.WriteString(string(o.IsoLevel))
+	}
+	if o.AccessMode != "" {
+		b.WriteByte(' ')
+		b.WriteString(string(o.AccessMode))
+	}
+	if o.DeferrableMode != "" {
+		b.WriteByte(' ')
+		b.WriteString(string(o.DeferrableMode))
+	}
+	return b.String(), nil
+}
+
+// scopedBeginner begins transactions inside one campaign.
+type scopedBeginner struct {
+	scope   *Scope
+	id      ID
+	timeout time.Duration
+}
+
+// BeginTx begins inside the campaign in one round trip.
+func (s scopedBeginner) BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error) {
+	begin, err := s.scope.engine.Begin(o, s.id, s.timeout)
+	if err != nil {
+		return nil, err
+	}
+	o.BeginQuery = begin
+	return s.scope.pool.BeginTx(ctx, o)
+}

@@ -1,0 +1,205 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ovasabi/ovasabi/pkg/database"
+	"github.com/ovasabi/ovasabi/pkg/fault"
+)
+
+// Scope runs SQL inside the campaign of the context. It is a database.Querier,
+// so a repository takes it like a pool; every call asks the context for its
+// campaign first and returns a NoCampaign fault, without any SQL, when there is none.
+//
+// One call is one round trip: the statement and what scopes it travel together.
+// Errors are faults. A Scope is safe for concurrent use.
+type Scope struct {
+	pool         *pgxpool.Pool
+	engine       Engine
+	admission    *Admission
+	transactions *database.TxCounters
+	crossingRole string
+}
+
+var _ database.Querier = (*Scope)(nil)
+
+// ScopeOption changes how a Scope works.
+type ScopeOption func(*Scope)
+
+// WithEngine takes another way to make the scope. Defaults to PostgreSQL{}.
+func WithEngine(e Engine) ScopeOption { return func(s *Scope) { s.engine = e } }
+
+// WithAdmission bounds what each campaign may have running. Without it only the pool bounds.
+func WithAdmission(a *Admission) ScopeOption { return func(s *Scope) { s.admission = a } }
+
+// WithTxCounters counts the scope's transactions in c, such as DB.Transactions.
+func WithTxCounters(c *database.TxCounters) ScopeOption {
+	return func(s *Scope) { s.transactions = c }
+}
+
+// WithCrossingRole names the role that AcrossCampaigns enters. Defaults to "ovasabi_crossing".
+func WithCrossingRole(role string) ScopeOption { return func(s *Scope) { s.crossingRole = role } }
+
+// NewScope returns a scope over a pool whose role is subject to row-level
+// security; CheckGuard proves that it is.
+func NewScope(pool *pgxpool.Pool, opts ...ScopeOption) *Scope {
+	s := &Scope{pool: pool, engine: PostgreSQL{}, crossingRole: "ovasabi_crossing"}
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
+
+// Query runs one statement that returns rows. The rows hold a connection until
+// they are closed or read to their end.
+//
+// A plan that a migration made stale is planned again once, unseen by the caller.
+func (s *Scope) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	r, err := s.query(ctx, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// QueryRow runs one statement and reads its first row; Scan returns a NotFound fault when there is none.
+func (s *Scope) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	r, err := s.query(ctx, sql, args)
+	if err != nil {
+		return failedRow{err}
+	}
+	return (*scopedRow)(r)
+}
+
+// Exec runs one statement for its effect.
+func (s *Scope) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	r, err := s.query(ctx, sql, args)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	r.Close()
+	return r.CommandTag(), r.Err()
+}
+
+// SendBatch runs all statements of b in one round trip and one implicit
+// transaction, inside the campaign: when one fails, none has had an effect.
+func (s *Scope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	if pgx.FailedBatchResults(b, nil).Tx() != nil {
+		return pgx.FailedBatchResults(b, fault.New(fault.Internal, "a batch that begins a transaction cannot be scoped: use InTx"))
+	}
+	lease, err := s.enter(ctx)
+	if err != nil {
+		return pgx.FailedBatchResults(b, err)
+	}
+	scoped := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 1+b.Len())}
+	s.engine.Enter(scoped, lease.id, lease.timeout)
+	scoped.QueuedQueries = append(scoped.QueuedQueries, b.QueuedQueries...)
+	results := lease.conn.SendBatch(ctx, scoped)
+	if _, err := results.Exec(); err != nil {
+		err = fault.FromPostgres(errors.Join(err, results.Close()))
+		lease.end()
+		return pgx.FailedBatchResults(b, err)
+	}
+	return &scopedBatch{BatchResults: results, lease: lease}
+}
+
+// InTx runs fn in a transaction inside the campaign, begun and scoped in one
+// round trip, and retries it as database.InTx says. The campaign holds one place
+// in its share for as long as the transaction lasts.
+func (s *Scope) InTx(ctx context.Context, o database.TxOptions, fn func(ctx context.Context, tx pgx.Tx) error) error {
+	id, err := FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	admitted, err := s.admit(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer admitted.release()
+	if o.Counters == nil {
+		o.Counters = s.transactions
+	}
+	return database.InTx(ctx, scopedBeginner{s, id, admitted.limits.StatementTimeout}, o, fn)
+}
+
+// lease is a connection that one scoped call holds, with its place in the campaign's share.
+type lease struct {
+	id       ID
+	timeout  time.Duration
+	conn     *pgxpool.Conn
+	admitted ticket
+}
+
+func (l *lease) end() {
+	if l.conn != nil {
+		l.conn.Release()
+		l.conn = nil
+		l.admitted.release()
+	}
+}
+
+func (s *Scope) enter(ctx context.Context) (lease, error) {
+	id, err := FromContext(ctx)
+	if err != nil {
+		return lease{}, err
+	}
+	admitted, err := s.admit(ctx, id)
+	if err != nil {
+		return lease{}, err
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		admitted.release()
+		return lease{}, fault.FromPostgres(err)
+	}
+	return lease{id: id, timeout: admitted.limits.StatementTimeout, conn: conn, admitted: admitted}, nil
+}
+
+func (s *Scope) admit(ctx context.Context, id ID) (ticket, error) {
+	if s.admission == nil {
+		return ticket{}, nil
+	}
+	return s.admission.admit(ctx, id)
+}
+
+func (s *Scope) query(ctx context.Context, sql string, args []any) (*scopedRows, error) {
+	r, err := s.queryOnce(ctx, sql, args)
+	if err != nil && database.IsStalePlan(err) {
+		// pgx has dropped the stale statement; the same call prepares it anew.
+		r, err = s.queryOnce(ctx, sql, args)
+	}
+	return r, err
+}
+
+func (s *Scope) queryOnce(ctx context.Context, sql string, args []any) (*scopedRows, error) {
+	lease, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &pgx.Batch{}
+	s.engine.Enter(b, lease.id, lease.timeout)
+	b.Queue(sql, args...)
+	results := lease.conn.SendBatch(ctx, b)
+	_, err = results.Exec()
+	if err == nil {
+		var rows pgx.Rows
+		// An error of planning comes here, before any row was handed out.
+		if rows, err = results.Query(); err == nil {
+			return &scopedRows{Rows: rows, results: results, lease: lease}, nil
+		}
+	}
+	_ = results.Close() // says again what err says
+	lease.end()
+	return nil, fault.FromPostgres(err)
+}
+
+func milliseconds(d time.Duration) string {
+	return strconv.FormatInt(max(d.Milliseconds(), 1), 10) + "ms"
+}
