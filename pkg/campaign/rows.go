@@ -15,6 +15,7 @@ type scopedRows struct {
 	results pgx.BatchResults
 	lease   lease
 	err     error
+	queries [2]*pgx.QueuedQuery // room for the batch, so that it is not allocated apart
 }
 
 // Next reads one row; the last one read ends the lease.

@@ -183,7 +183,8 @@ func (s *Scope) queryOnce(ctx context.Context, sql string, args []any) (*scopedR
 	if err != nil {
 		return nil, err
 	}
-	b := &pgx.Batch{}
+	r := &scopedRows{lease: lease}
+	b := &pgx.Batch{QueuedQueries: r.queries[:0]}
 	s.engine.Enter(b, lease.id, lease.timeout)
 	b.Queue(sql, args...)
 	results := lease.conn.SendBatch(ctx, b)
@@ -192,11 +193,12 @@ func (s *Scope) queryOnce(ctx context.Context, sql string, args []any) (*scopedR
 		var rows pgx.Rows
 		// An error of planning comes here, before any row was handed out.
 		if rows, err = results.Query(); err == nil {
-			return &scopedRows{Rows: rows, results: results, lease: lease}, nil
+			r.Rows, r.results = rows, results
+			return r, nil
 		}
 	}
 	_ = results.Close() // says again what err says
-	lease.end()
+	r.lease.end()
 	return nil, fault.FromPostgres(err)
 }
 
