@@ -46,6 +46,18 @@ type PG18Config struct {
 	ApplicationName string `env:"OVASABI_APPLICATION_NAME" default:"ovasabi" help:"Name shown in pg_stat_activity."`
 }
 
+// Default returns the values that the tags name.
+func Default() PG18Config {
+	return PG18Config{
+		MaxOpenConns: 50, MaxIdleConns: 25, ConnMaxLifetime: time.Hour,
+		AsyncIOEnabled: true, IOConcurrency: 32, MaintenanceIOConc: 32,
+		PreparedStmtCaching: true, BatchSize: 1000,
+		MetricsEnabled: true, SlowQueryThreshold: time.Second,
+		StatementTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second,
+		ApplicationName: "ovasabi",
+	}
+}
+
 // AsyncDBConfig is the plan's view of a pool: its size and its I/O, without the rest.
 type AsyncDBConfig struct {
 	MaxOpenConns      int

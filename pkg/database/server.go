@@ -28,8 +28,8 @@ type Server struct {
 	IOMethods []string
 	// Extensions are installed in this database, with their versions.
 	Extensions map[string]string
-	// Preloaded are the names in shared_preload_libraries.
-	Preloaded []string
+	// StatementStatistics tells whether pg_stat_statements is loaded into the server.
+	StatementStatistics bool
 	// Checksums tells whether data pages carry checksums.
 	Checksums bool
 	// InRecovery is true on a standby, where nothing can be written.
@@ -49,7 +49,7 @@ type Server struct {
 }
 
 // HasExtension reports whether the extension is installed in this database.
-func (s Server) HasExtension(name string) bool {
+func (s *Server) HasExtension(name string) bool {
 	_, ok := s.Extensions[name]
 	return ok
 }
@@ -61,7 +61,8 @@ SELECT
     io.setting,
     coalesce(io.enumvals, '{}'),
     coalesce((SELECT array_agg(e.extname || '=' || e.extversion ORDER BY e.extname) FROM pg_catalog.pg_extension AS e), '{}'),
-    coalesce(nullif(current_setting('shared_preload_libraries', true), ''), ''),
+    -- shared_preload_libraries is hidden from most roles; the settings of what was loaded are not.
+    EXISTS (SELECT FROM pg_catalog.pg_settings AS p WHERE p.name = 'pg_stat_statements.max'),
     current_setting('data_checksums') = 'on',
     pg_catalog.pg_is_in_recovery(),
     current_user,
@@ -109,9 +110,8 @@ func readServer(ctx context.Context, conn *pgx.Conn) (*Server, error) {
 	s := &Server{Extensions: map[string]string{}}
 	var io *string
 	var extensions []string
-	var preloaded string
 	err := conn.QueryRow(ctx, lookSQL).Scan(
-		&s.Version, &s.VersionNumber, &io, &s.IOMethods, &extensions, &preloaded, &s.Checksums, &s.InRecovery,
+		&s.Version, &s.VersionNumber, &io, &s.IOMethods, &extensions, &s.StatementStatistics, &s.Checksums, &s.InRecovery,
 		&s.Role, &s.Superuser, &s.BypassRLS, &s.CreateRole, &s.PgMonitor, &s.MaxConns, &s.DatabaseEnc,
 	)
 	if err != nil {
@@ -126,11 +126,6 @@ func readServer(ctx context.Context, conn *pgx.Conn) (*Server, error) {
 	for _, e := range extensions {
 		name, version, _ := strings.Cut(e, "=")
 		s.Extensions[name] = version
-	}
-	for name := range strings.SplitSeq(preloaded, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			s.Preloaded = append(s.Preloaded, name)
-		}
 	}
 	return s, nil
 }
@@ -173,7 +168,7 @@ func (s *Server) tryAtStart(ctx context.Context, cc *pgx.ConnConfig) error {
 }
 
 // attrs is the one log line about the server.
-func (s Server) attrs(config PG18Config) []slog.Attr {
+func (s *Server) attrs(config PG18Config) []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("version", s.Version),
 		slog.String("role", s.Role),
@@ -195,7 +190,7 @@ func (s Server) attrs(config PG18Config) []slog.Attr {
 	if s.IOMethod == "sync" {
 		off = append(off, "reads are synchronous: io_method is sync (set it to worker or io_uring and restart the server)")
 	}
-	if !slices.Contains(s.Preloaded, "pg_stat_statements") {
+	if !s.StatementStatistics {
 		off = append(off, "statement statistics are missing: pg_stat_statements is not in shared_preload_libraries")
 	}
 	if len(off) > 0 {

@@ -24,6 +24,9 @@ const (
 	CodeCheckViolation       = "23514"
 	CodeInsufficientPriv     = "42501"
 	CodeQueryCanceled        = "57014"
+	CodeInvalidPassword      = "28P01"
+	CodeInvalidAuthorization = "28000"
+	CodeUndefinedDatabase    = "3D000"
 	CodeDuplicateObject      = "42710"
 	CodeFeatureNotSupported  = "0A000"
 )
@@ -80,6 +83,10 @@ func fromCode(pg *pgconn.PgError, err error) *Error {
 		f.Kind, f.Message = Unavailable, "the statement ran longer than its time limit"
 	case CodeInsufficientPriv:
 		f.Kind, f.Message = Denied, "the database role may not do this"
+	case CodeInvalidPassword, CodeInvalidAuthorization:
+		f.Kind, f.Message = Denied, "the server refused the user name or the password"
+	case CodeUndefinedDatabase:
+		f.Kind, f.Message = Invalid, "the database does not exist on this server"
 	default:
 		fromClass(f, pg)
 	}
