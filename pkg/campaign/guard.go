@@ -69,7 +69,7 @@ campaign_table AS (
 ),
 reachable AS (
     -- A partition that the role cannot reach by itself is guarded by its parent.
-    SELECT t.*
+    SELECT t.oid, t.name, t.relowner, t.relrowsecurity, t.relforcerowsecurity, t.wanted
     FROM campaign_table AS t
     WHERE NOT t.relispartition
        OR pg_catalog.has_table_privilege(t.oid, 'SELECT, INSERT, UPDATE, DELETE')

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"time"
 
@@ -83,9 +84,7 @@ func Open(ctx context.Context, url string, config PG18Config, opts ...Option) (*
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range server.parameters {
-		pc.ConnConfig.RuntimeParams[name] = value
-	}
+	maps.Copy(pc.ConnConfig.RuntimeParams, server.parameters)
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fault.FromPostgres(err)
@@ -126,9 +125,7 @@ func shapePool(pc *pgxpool.Config, config PG18Config, o options) {
 	if _, ok := params["application_name"]; !ok {
 		params["application_name"] = config.ApplicationName
 	}
-	for name, value := range o.parameters {
-		params[name] = value
-	}
+	maps.Copy(params, o.parameters)
 	if tracers := tracersOf(pc.ConnConfig.Tracer, o.tracers); tracers != nil {
 		pc.ConnConfig.Tracer = tracers
 	}

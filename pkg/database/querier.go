@@ -19,5 +19,5 @@ type Querier interface {
 
 var (
 	_ Querier = (*pgxpool.Pool)(nil)
-	_ Querier = (pgx.Tx)(nil)
+	_ Querier = pgx.Tx(nil)
 )

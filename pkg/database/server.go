@@ -83,7 +83,7 @@ func look(ctx context.Context, cc *pgx.ConnConfig, config PG18Config) (*Server, 
 	if err != nil {
 		return nil, connectFault(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on how this connection ends
+	defer conn.Close(context.WithoutCancel(ctx))
 
 	// The version first: the query below names settings that an older server does not know.
 	if version := conn.PgConn().ParameterStatus("server_version"); olderThan18(version) {

@@ -123,7 +123,7 @@ func Savepoint(ctx context.Context, tx pgx.Tx, fn func(ctx context.Context, tx p
 	if err != nil {
 		return fault.FromPostgres(err)
 	}
-	defer sp.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a release it answers ErrTxClosed
+	defer sp.Rollback(context.WithoutCancel(ctx))
 	if err := fn(ctx, sp); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func IsRetryable(err error) bool {
 // Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 func Pause(ctx context.Context, attempt int) error {
 	ceiling := min(firstPause<<min(attempt-1, 10), longestPause)
-	timer := time.NewTimer(rand.N(ceiling) + 1) //nolint:gosec // jitter needs no secrecy
+	timer := time.NewTimer(rand.N(ceiling) + 1)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

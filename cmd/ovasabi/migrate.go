@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ovasabi/ovasabi/internal/schema"
+)
+
+type migrateCmd struct {
+	Up     migrateUp     `cmd:"" help:"Apply the phases, up to the newest or to --to."`
+	Down   migrateDown   `cmd:"" help:"Revert the newest phase, or all above --to."`
+	Status migrateStatus `cmd:"" help:"Show the phase, what is pending, invalid or changed by hand."`
+}
+
+// owned is the database of a migration: its URL is for the owner.
+type owned struct {
+	target
+	LockTimeout time.Duration `name:"lock-timeout" env:"OVASABI_LOCK_TIMEOUT" default:"2s" help:"Longest wait of one statement for a lock; then it is tried again."`
+	Patience    time.Duration `name:"patience" env:"OVASABI_MIGRATE_PATIENCE" default:"10m" help:"How long a step is tried again, and another migrator waited for."`
+}
+
+func (o owned) open(t terminal, log *slog.Logger, dropData bool) (*schema.Migrator, error) {
+	url, err := o.owner()
+	if err != nil {
+		return nil, err
+	}
+	return schema.Open(url, schema.Options{
+		LockTimeout: o.LockTimeout, Patience: o.Patience, DropData: dropData, Log: log,
+		Progress: func(line string) { fmt.Fprintln(t.err, line) },
+	})
+}
+
+type migrateUp struct {
+	owned
+	To     int  `name:"to" env:"OVASABI_MIGRATE_TO" default:"-1" placeholder:"PHASE" help:"Phase to stop at (default: the newest)."`
+	DryRun bool `name:"dry-run" env:"OVASABI_DRY_RUN" help:"Print the SQL and change nothing."`
+}
+
+// Run applies.
+func (c migrateUp) Run(ctx context.Context, t terminal, log *slog.Logger) error {
+	to := schema.Latest()
+	if c.To >= 0 {
+		var err error
+		if to, err = schema.ParsePhase(c.To); err != nil {
+			return usage(err)
+		}
+	}
+	m, err := c.open(t, log, false)
+	if err != nil {
+		return err
+	}
+	defer m.Close() //nolint:errcheck // what was done is done or its error is told
+	if c.DryRun {
+		return printPlan(ctx, m, to, true, t)
+	}
+	if err := m.Up(ctx, to); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.err, "the schema is at phase %d (%s)\n", to, to)
+	return nil
+}
+
+type migrateDown struct {
+	owned
+	To       int  `name:"to" env:"OVASABI_MIGRATE_TO" default:"-1" placeholder:"PHASE" help:"Phase to stop at (default: one below the present)."`
+	DryRun   bool `name:"dry-run" env:"OVASABI_DRY_RUN" help:"Print the SQL and change nothing."`
+	DropData bool `name:"drop-data" env:"OVASABI_DROP_DATA" help:"Allow --to 0, which drops the tables, while there are campaigns."`
+}
+
+// Run reverts.
+func (c migrateDown) Run(ctx context.Context, t terminal, log *slog.Logger) error {
+	m, err := c.open(t, log, c.DropData)
+	if err != nil {
+		return err
+	}
+	defer m.Close() //nolint:errcheck // what was done is done or its error is told
+	to := schema.Phase(c.To)
+	if c.To >= 0 {
+		if to, err = schema.ParsePhase(c.To); err != nil {
+			return usage(err)
+		}
+	} else {
+		s, err := m.Status(ctx)
+		if err != nil {
+			return err
+		}
+		to = max(s.Phase-1, schema.Empty)
+	}
+	if c.DryRun {
+		return printPlan(ctx, m, to, false, t)
+	}
+	if err := m.Down(ctx, to); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.err, "the schema is at phase %d (%s)\n", to, to)
+	return nil
+}
+
+func printPlan(ctx context.Context, m *schema.Migrator, to schema.Phase, up bool, t terminal) error {
+	steps, err := m.Plan(ctx, to, up)
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		fmt.Fprintf(t.out, "-- %s (phase %d)\n%s\n\n", s.Name, s.Phase, s.SQL)
+	}
+	fmt.Fprintf(t.err, "%d steps; nothing was changed\n", len(steps))
+	return nil
+}
+
+type migrateStatus struct {
+	owned
+	JSON bool `name:"json" env:"OVASABI_JSON" help:"Print JSON."`
+}
+
+// Run shows where the database stands. Invalid indexes and changes by hand are findings.
+func (c migrateStatus) Run(ctx context.Context, t terminal, log *slog.Logger) error {
+	m, err := c.open(t, log, false)
+	if err != nil {
+		return err
+	}
+	defer m.Close() //nolint:errcheck // nothing was written
+	s, err := m.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = printJSON(t.out, s)
+	} else {
+		err = printStatus(s, t)
+	}
+	if err == nil && len(s.Invalid)+len(s.Drift) > 0 {
+		return errFindings
+	}
+	return err
+}
+
+func printStatus(s schema.Status, t terminal) error {
+	fmt.Fprintf(t.out, "phase %d of %d (%s)\n", s.Phase, s.Latest, s.Phase)
+	for _, p := range s.Pending {
+		fmt.Fprintf(t.out, "pending  %s\n", p)
+	}
+	for _, i := range s.Invalid {
+		fmt.Fprintf(t.out, "invalid  %s: run `ovasabi migrate up`, which builds it again\n", i)
+	}
+	for _, d := range s.Drift {
+		fmt.Fprintf(t.out, "by hand  %s %s\n", d.Object, d.Problem)
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	for _, o := range s.Objects {
+		rows := ""
+		if o.Rows >= 0 {
+			rows = fmt.Sprintf("about %d rows", o.Rows)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d kB\t%s\n", o.Kind, o.Name, o.Bytes/1024, rows)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,164 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ovasabi/ovasabi/internal/server"
+	campaignservice "github.com/ovasabi/ovasabi/internal/service/campaign"
+	"github.com/ovasabi/ovasabi/internal/service/content"
+	"github.com/ovasabi/ovasabi/internal/service/nexus"
+	"github.com/ovasabi/ovasabi/internal/token"
+	"github.com/ovasabi/ovasabi/pkg/campaign"
+	"github.com/ovasabi/ovasabi/pkg/database"
+	"github.com/ovasabi/ovasabi/pkg/query"
+	"github.com/ovasabi/ovasabi/pkg/twin"
+)
+
+// watchTwins is how often the sides of the twins are compared where --twin-revert is on.
+const watchTwins = 10 * time.Second
+
+// Platform is a serving process: everything between the pool and the port. Make
+// it with Open, Run it once and Close it.
+type Platform struct {
+	DB    *database.DB
+	Scope *campaign.Scope
+
+	config      Config
+	log         *slog.Logger
+	registry    *prometheus.Registry
+	ring        *token.Ring
+	revocations *token.Revocations
+	admission   *campaign.Admission
+	flags       *twin.Flags
+	twins       *twin.Runner
+	server      *server.Server
+	closers     []func()
+}
+
+// Open connects, proves that campaigns are isolated and puts the parts together.
+// Nothing answers yet. A Denied fault lists what is wrong with the isolation: such
+// a database is not served.
+func Open(ctx context.Context, c Config, at Addresses, ring *token.Ring, log *slog.Logger) (*Platform, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	p := &Platform{config: c, log: log, ring: ring, registry: prometheus.NewRegistry()}
+	if err := p.open(ctx, at); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Platform) open(ctx context.Context, at Addresses) error {
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	db, err := database.Open(ctx, at.App, p.config.Database, database.WithLogger(p.log))
+	if err != nil {
+		return err
+	}
+	p.DB = db
+	p.closers = append(p.closers, db.Close)
+	if err := campaign.CheckGuard(ctx, db, campaign.Guard{}); err != nil {
+		return err
+	}
+	if err := p.openScope(); err != nil {
+		return err
+	}
+	if err := p.openTwins(ctx); err != nil {
+		return err
+	}
+	p.revocations = token.NewRevocations(db, p.log)
+	return p.openServer()
+}
+
+func (p *Platform) openScope() error {
+	capacity := p.config.Database.MaxOpenConns
+	admission, err := campaign.NewAdmission(campaign.AdmissionConfig{
+		Capacity:           capacity,
+		DefaultConcurrency: max(capacity*p.config.Admission.Share/100, 1),
+		MaxWait:            p.config.Admission.MaxWait,
+		Log:                p.log,
+	}, campaign.RowLimits{Pool: p.DB.Pool})
+	if err != nil {
+		return err
+	}
+	p.admission = admission
+	p.closers = append(p.closers, admission.Close)
+	p.Scope = campaign.NewScope(p.DB.Pool, campaign.WithAdmission(admission), campaign.WithTxCounters(&p.DB.Transactions))
+	return nil
+}
+
+func (p *Platform) openTwins(ctx context.Context) error {
+	flags, err := twin.NewFlags(ctx, p.DB, twin.FlagOptions{Listen: p.DB.Pool.Config().ConnConfig, Log: p.log})
+	if err != nil {
+		return err
+	}
+	p.flags = flags
+	p.closers = append(p.closers, flags.Close)
+	runner, err := twin.NewRunner(flags, twin.Options{Sampling: p.config.Twins.Sampling, Log: p.log})
+	if err != nil {
+		return err
+	}
+	p.twins = runner
+	p.closers = append(p.closers, runner.Close)
+	return p.registry.Register(twin.NewCollector(runner))
+}
+
+func (p *Platform) openServer() error {
+	secrets, err := p.ring.Keys().Derive("cursors")
+	if err != nil {
+		return err
+	}
+	cursors, err := query.NewCursorSigner(secrets[0], secrets[1:]...)
+	if err != nil {
+		return err
+	}
+	p.server, err = server.New(p.config.Server, server.Dependencies{
+		Log: p.log, Registry: p.registry, Ring: p.ring, Revocations: p.revocations,
+		Services: []server.Service{
+			campaignservice.NewService(campaignservice.Dependencies{
+				Scope: p.Scope, Pool: p.DB.Pool, Loads: p.admission.Loads, Capacity: p.config.Database.MaxOpenConns,
+			}).RPC(),
+			content.NewService(content.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors}).RPC(),
+			nexus.NewService(nexus.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors}).RPC(),
+		},
+		Checks: []server.Check{{Name: "database", Ready: p.DB.Ping}},
+	})
+	return err
+}
+
+// Listen takes the port and returns the address that a client uses.
+func (p *Platform) Listen(ctx context.Context) (string, error) { return p.server.Listen(ctx) }
+
+// Run serves until ctx ends or a part of it fails, then drains.
+func (p *Platform) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if p.config.Twins.Revert {
+		group.Go(func() error {
+			p.twins.Watch(ctx, p.DB, watchTwins)
+			return nil
+		})
+	}
+	group.Go(func() error { return p.server.Run(ctx) })
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Close gives back what Open took, last first. Run has returned before.
+func (p *Platform) Close() {
+	for _, closer := range slices.Backward(p.closers) {
+		closer()
+	}
+	p.closers = nil
+}
