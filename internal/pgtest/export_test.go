@@ -1,0 +1,14 @@
+package pgtest
+
+import (
+	"testing"
+	"time"
+)
+
+// SetPatience changes how long the end of a test waits for its connections.
+func SetPatience(t *testing.T, d time.Duration) {
+	t.Helper()
+	before := patience
+	patience = d
+	t.Cleanup(func() { patience = before })
+}
