@@ -26,8 +26,8 @@ const (
 )
 
 type cli struct {
-	LogLevel  slog.Level `name:"log-level" env:"OVASABI_LOG_LEVEL" default:"INFO" help:"Least level that is logged: DEBUG, INFO, WARN or ERROR."`
-	LogFormat string     `name:"log-format" env:"OVASABI_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log on standard error: text or json."`
+	LogLevel  string `name:"log-level" env:"OVASABI_LOG_LEVEL" default:"" enum:",DEBUG,INFO,WARN,ERROR" placeholder:"LEVEL" help:"Least level that is logged: DEBUG, INFO, WARN or ERROR (default: INFO for up and serve, WARN for the others)."`
+	LogFormat string `name:"log-format" env:"OVASABI_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log on standard error: text or json."`
 
 	Up      upCmd      `cmd:"" help:"Run everything on this machine: PostgreSQL 18, migrations, API, dashboard."`
 	Serve   serveCmd   `cmd:"" help:"Serve against a given database, for production."`
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 		fmt.Fprintf(t.err, "ovasabi: %s\nSee: ovasabi --help\n", err)
 		return exitUsage
 	}
-	log := logger(c, t.err)
+	log := logger(c, chosen.Command(), t.err)
 	chosen.Bind(log)
 	err = chosen.Run()
 	switch {
@@ -100,8 +100,17 @@ func run(ctx context.Context, args []string, t terminal) int {
 	}
 }
 
-func logger(c cli, w io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: c.LogLevel}
+// logger writes at the level that was asked for; verbs that end by themselves
+// say what they did in their own words and log only what went wrong.
+func logger(c cli, verb string, w io.Writer) *slog.Logger {
+	level := slog.LevelWarn
+	if verb == "up" || verb == "serve" {
+		level = slog.LevelInfo
+	}
+	if c.LogLevel != "" {
+		_ = level.UnmarshalText([]byte(c.LogLevel)) // the enum holds only levels
+	}
+	o := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewTextHandler(w, o)
 	if c.LogFormat == "json" {
 		h = slog.NewJSONHandler(w, o)

@@ -53,7 +53,7 @@ OVASABI is ready (in %.1f s). Ctrl-C stops it and PostgreSQL.
 The token below is for development: an operator's, for 24 hours.
 `, took.Seconds(), r.APIURL, r.DashboardURL, r.APIURL, r.MetricsURL, r.DatabaseURL)
 	if len(campaigns) == 0 {
-		fmt.Fprintf(t.out, "\nThere are no campaigns yet: start with --demo, or load some:\n\n  export TOKEN=%s\n  ovasabi load events FILE --campaign-field source\n", r.Token)
+		fmt.Fprintf(t.out, "\nThere are no campaigns yet: start with --demo, or load some and make a token for them:\n\n  ovasabi load events FILE --campaign-field source\n  ovasabi token create --role writer --campaign 1\n")
 		return
 	}
 	first := campaigns[0]
