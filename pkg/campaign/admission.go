@@ -86,10 +86,19 @@ type share struct {
 	waited            time.Duration
 }
 
+// waiter is one call that waits. It is used again for another call afterwards:
+// under load every call waits, and a channel and a timer for each would be garbage.
 type waiter struct {
-	ready   chan struct{} // closed when the place is given
+	ready   chan struct{} // gets one value when the place is given; of capacity 1, so that the giver never waits
 	granted bool
+	timer   *time.Timer
 }
+
+var waiters = sync.Pool{New: func() any {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return &waiter{ready: make(chan struct{}, 1), timer: timer}
+}}
 
 // ticket is one place in a campaign's share. The zero ticket stands for no admission at all.
 type ticket struct {
@@ -188,13 +197,15 @@ func (a *Admission) wait(ctx context.Context, s *share, since time.Time) (ticket
 		a.mu.Unlock()
 		return ticket{}, limitedConcurrency(a.config.MaxWait)
 	}
-	w := &waiter{ready: make(chan struct{})}
+	w := waiters.Get().(*waiter)
+	defer waiters.Put(w)
+	w.granted = false
 	place := s.waiting.PushBack(w)
 	a.line(s)
 	a.mu.Unlock()
 
-	timer := time.NewTimer(a.config.MaxWait)
-	defer timer.Stop()
+	w.timer.Reset(a.config.MaxWait)
+	defer w.timer.Stop()
 	var why error
 	select {
 	case <-w.ready:
@@ -205,13 +216,14 @@ func (a *Admission) wait(ctx context.Context, s *share, since time.Time) (ticket
 		return t, nil
 	case <-ctx.Done():
 		why = fault.FromPostgres(ctx.Err())
-	case <-timer.C:
+	case <-w.timer.C:
 		why = limitedConcurrency(a.config.MaxWait)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s.refused++
 	if w.granted { // given and given up at the same moment: pass it on
+		<-w.ready
 		a.give(s)
 		return ticket{}, why
 	}
@@ -276,12 +288,12 @@ func (a *Admission) line(s *share) {
 // dispatch gives free places to campaigns in turn; a.mu is held.
 func (a *Admission) dispatch() {
 	for a.running < a.config.Capacity && a.turns.Len() > 0 {
-		s := a.turns.Remove(a.turns.Front()).(*share) //nolint:forcetypeassert // only shares are put in
+		s := a.turns.Remove(a.turns.Front()).(*share)
 		s.turn = nil
-		w := s.waiting.Remove(s.waiting.Front()).(*waiter) //nolint:forcetypeassert // only waiters are put in
+		w := s.waiting.Remove(s.waiting.Front()).(*waiter)
 		a.take(s)
 		w.granted = true
-		close(w.ready)
+		w.ready <- struct{}{}
 		a.line(s) // behind the others
 	}
 }

@@ -1,0 +1,104 @@
+package campaign_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/pkg/campaign"
+	"github.com/ovasabi/ovasabi/pkg/database"
+)
+
+// BenchmarkCallers compares 1,000 callers of ten campaigns on 50 connections with
+// 50 callers, in blocks in turn: throughput, and how evenly the calls fell on the
+// campaigns. The same is done on the bare pool, to tell what of the difference is Go's and pgx's.
+func BenchmarkCallers(b *testing.B) {
+	db := pgtest.New(b)
+	config, err := pgxpool.ParseConfig(db.AppURL)
+	require.NoError(b, err)
+	config.MaxConns = 50
+	pool, err := pgxpool.NewWithConfig(b.Context(), config)
+	require.NoError(b, err)
+	b.Cleanup(pool.Close)
+	admission, err := campaign.NewAdmission(campaign.AdmissionConfig{Capacity: 50}, campaign.RowLimits{Pool: pool})
+	require.NoError(b, err)
+	b.Cleanup(admission.Close)
+	scope := campaign.NewScope(pool, campaign.WithAdmission(admission))
+	var ids []int64
+	require.NoError(b, scope.AcrossCampaigns(b.Context(), "benchmark", database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+INSERT INTO ovasabi.service_campaign_main (slug, name)
+SELECT 'c' || n, 'c' || n
+FROM generate_series(1, 10) AS n
+RETURNING id`)
+		if err != nil {
+			return err
+		}
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		return err
+	}))
+
+	// calls runs the callers for a while and returns calls a second, and the least and the most of a campaign.
+	calls := func(callers int, q database.Querier) (rate float64, least, most int64) {
+		counts := make([]atomic.Int64, len(ids))
+		until := time.Now().Add(400 * time.Millisecond)
+		var group sync.WaitGroup
+		start := time.Now()
+		for i := range callers {
+			n := i % len(ids)
+			ctx := campaign.NewContext(b.Context(), campaign.ID(ids[n]))
+			group.Go(func() {
+				for time.Now().Before(until) {
+					if _, err := q.Exec(ctx, readOne, ids[n], 1); err != nil {
+						b.Error(err)
+						return
+					}
+					counts[n].Add(1)
+				}
+			})
+		}
+		group.Wait()
+		took := time.Since(start)
+		least = 1 << 62
+		var total int64
+		for i := range counts {
+			n := counts[i].Load()
+			total += n
+			least, most = min(least, n), max(most, n)
+		}
+		return float64(total) / took.Seconds(), least, most
+	}
+	calls(50, scope) // prepares every connection
+	calls(50, pool)
+	var few, many, bareFew, bareMany []float64
+	var least, most int64
+	for b.Loop() {
+		rate, _, _ := calls(50, scope)
+		few = append(few, rate)
+		rate, l, m := calls(1000, scope)
+		many = append(many, rate)
+		least, most = least+l, most+m
+		rate, _, _ = calls(50, pool)
+		bareFew = append(bareFew, rate)
+		rate, _, _ = calls(1000, pool)
+		bareMany = append(bareMany, rate)
+	}
+	sum := func(all []float64) (s float64) {
+		for _, v := range all {
+			s += v
+		}
+		return s
+	}
+	b.ReportMetric(sum(few)/float64(len(few)), "50-callers/s")
+	b.ReportMetric(sum(many)/sum(few), "1000/50")
+	b.ReportMetric(sum(bareMany)/sum(bareFew), "bare-pool-1000/50")
+	b.ReportMetric(float64(most)/float64(least), "most/least-campaign")
+	b.ReportMetric(0, "ns/op")
+}
