@@ -66,7 +66,7 @@ func nobodyListens(t *testing.T, url string) {
 // TestUp is the main job: an empty folder becomes a platform that answers,
 // remembers, is used by the other verbs, and stops without leaving anything.
 func TestUp(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
+	dir := filepath.Join(openFolder(t), "data")
 	p, r := upOn(t, dir, "--demo")
 
 	t.Run("tells where everything is", func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestABusyPortIsToldBeforeAnythingStarts(t *testing.T) {
 
 // A named database is used as it is: migrated, its roles given passwords, nothing started.
 func TestUpOnANamedDatabase(t *testing.T) {
-	db := emptyDatabase(t)
+	db := ownServer(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	for range 2 {
 		p, r := upOn(t, dir, "--database-url", db)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ovasabi/ovasabi/internal/demo"
+	"github.com/ovasabi/ovasabi/internal/load/demo"
 	"github.com/ovasabi/ovasabi/internal/platform"
 	"github.com/ovasabi/ovasabi/internal/schema"
 	"github.com/ovasabi/ovasabi/internal/token"
@@ -118,7 +118,7 @@ func run(ctx context.Context, o Options, db ground) error {
 	defer p.Close()
 	if o.Demo {
 		o.Progress("loading the demo campaigns")
-		if err := demo.Load(ctx, p.Scope); err != nil {
+		if _, err := demo.Load(ctx, p.Scope, nil); err != nil {
 			return fmt.Errorf("load the demo: %w", err)
 		}
 	}

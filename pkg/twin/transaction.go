@@ -1,0 +1,75 @@
+package twin
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ovasabi/ovasabi/pkg/database"
+)
+
+// InTransaction is what a Querier of another kind than pgx's says of itself, so
+// that a twin on it runs under a savepoint. A scope and a tracing wrapper have it
+// where they can stand on a transaction.
+type InTransaction interface {
+	InTransaction() bool
+}
+
+func inTransaction(db database.Querier) bool {
+	switch q := db.(type) {
+	case InTransaction:
+		return q.InTransaction()
+	case pgx.Tx:
+		return true
+	case *pgx.Conn:
+		return open(q)
+	case interface{ Conn() *pgx.Conn }: // a connection taken from a pool
+		return open(q.Conn())
+	default:
+		return false
+	}
+}
+
+// open reports whether somebody has sent BEGIN on the connection.
+func open(conn *pgx.Conn) bool { return conn != nil && conn.PgConn().TxStatus() != 'I' }
+
+// savepoint guards a transaction against the optimised side's failing. All its
+// methods do nothing on nil, which is the savepoint of a call outside a transaction.
+//
+// It is plain SQL rather than a nested pgx.Tx, so that it works through any
+// Querier. Released savepoints of writing statements still count towards the 64
+// subtransactions that PostgreSQL keeps in shared memory for each transaction.
+type savepoint struct {
+	ctx context.Context
+	db  database.Querier
+}
+
+const (
+	savepointSQL = `SAVEPOINT ovasabi_twin`
+	undoSQL      = `ROLLBACK TO SAVEPOINT ovasabi_twin`
+	releaseSQL   = `RELEASE SAVEPOINT ovasabi_twin`
+)
+
+func begin(ctx context.Context, db database.Querier) (*savepoint, error) {
+	if _, err := db.Exec(ctx, savepointSQL); err != nil {
+		return nil, err
+	}
+	return &savepoint{ctx: ctx, db: db}, nil
+}
+
+// undo takes the transaction back to where the savepoint was set; it stays set.
+func (s *savepoint) undo() error { return s.exec(undoSQL) }
+
+// release ends the savepoint and keeps what was done under it.
+func (s *savepoint) release() error { return s.exec(releaseSQL) }
+
+func (s *savepoint) exec(sql string) error {
+	if s == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, 5*time.Second)
+	defer cancel()
+	_, err := s.db.Exec(ctx, sql)
+	return err
+}
