@@ -62,7 +62,7 @@ Three things to try:
 
   export TOKEN=%s
   curl -s %s/ovasabi.campaign.v1.CampaignService/ListCampaigns -H "Authorization: Bearer $TOKEN" --json '{}'
-  curl -s %s/ovasabi.content.v1.ContentService/SearchContent -H "Authorization: Bearer $TOKEN" --json '{"campaignId":"%d","query":"garden"}'
+  curl -s %s/ovasabi.content.v1.ContentService/SearchContent -H "Authorization: Bearer $TOKEN" --json '{"campaignId":"%d","query":"coffee"}'
   curl -s %s/ovasabi.nexus.v1.NexusService/ListEvents -H "Authorization: Bearer $TOKEN" --json '{"campaignId":"%d","pageSize":3}'
 `, r.Token, r.APIURL, r.APIURL, first.ID, r.APIURL, first.ID)
 }
