@@ -76,22 +76,6 @@ $$;
 GRANT USAGE ON SCHEMA ovasabi TO ovasabi_app, ovasabi_monitor, ovasabi_crossing;
 
 -- +goose Down
+-- The roles stay: they belong to the server, another database may use them, and
+-- their passwords are the operator's. They have no rights left here.
 REVOKE USAGE ON SCHEMA ovasabi FROM ovasabi_app, ovasabi_monitor, ovasabi_crossing;
-
--- +goose StatementBegin
-DO $$
-DECLARE
-    role_name text;
-BEGIN
-    FOREACH role_name IN ARRAY ARRAY['ovasabi_app', 'ovasabi_monitor', 'ovasabi_crossing']
-    LOOP
-        BEGIN
-            EXECUTE format('DROP ROLE IF EXISTS %I', role_name);
-        EXCEPTION
-            WHEN dependent_objects_still_exist OR insufficient_privilege THEN
-                NULL; -- another database of this server still uses the role
-        END;
-    END LOOP;
-END
-$$;
--- +goose StatementEnd
