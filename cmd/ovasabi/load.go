@@ -17,8 +17,8 @@ type loadCmd struct {
 
 	Kind          string   `arg:"" enum:"content,users,products,events" help:"What the files hold: content, users, products or events (CloudEvents)."`
 	Files         []string `arg:"" name:"file" help:"NDJSON files, plain or gzip; - for standard input."`
-	Campaign      string   `name:"campaign" env:"OVASABI_CAMPAIGN" xor:"campaign" placeholder:"ID|SLUG" help:"Campaign of every line; it must exist."`
-	CampaignField string   `name:"campaign-field" env:"OVASABI_CAMPAIGN_FIELD" xor:"campaign" placeholder:"FIELD" help:"Field of each line that names its campaign; campaigns that are new are made."`
+	Campaign      string   `name:"campaign" env:"OVASABI_CAMPAIGN" placeholder:"ID|SLUG" help:"Campaign of every line that names none by --campaign-field; it must exist."`
+	CampaignField string   `name:"campaign-field" env:"OVASABI_CAMPAIGN_FIELD" placeholder:"FIELD" help:"Field of each line that names its campaign; campaigns that are new are made."`
 	Rejects       string   `name:"rejects" env:"OVASABI_REJECTS" type:"path" placeholder:"FILE" help:"File that gets every refused line, with its number and reason."`
 	MaxLineBytes  int      `name:"max-line-bytes" env:"OVASABI_MAX_LINE_BYTES" default:"4194304" help:"Longest line in bytes; a longer one is rejected."`
 	Writers       int      `name:"writers" env:"OVASABI_WRITERS" default:"2" help:"Connections that write at once."`
@@ -61,12 +61,14 @@ func (c loadCmd) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 	if c.JSON {
 		return errors.Join(err, printJSON(t.out, summary))
 	}
-	fmt.Fprintf(t.out, "%s: %d read, %d accepted, %d duplicates, %d rejected, %d campaigns, %.1f s\n",
-		summary.Kind, summary.Read, summary.Accepted, summary.Duplicates, summary.Rejected, summary.Campaigns, summary.Seconds)
+	fmt.Fprintln(t.out, summary)
 	for _, note := range summary.Notes {
 		fmt.Fprintln(t.out, "note:", note)
 	}
 	if summary.Rejected > 0 && c.Rejects == "" {
+		for _, r := range summary.FirstRejections {
+			fmt.Fprintf(t.out, "rejected: %s line %d: %s\n", r.File, r.Line, r.Reason)
+		}
 		fmt.Fprintln(t.out, "note: name a file with --rejects to get every refused line with its reason")
 	}
 	return err

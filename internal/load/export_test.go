@@ -1,0 +1,7 @@
+package load
+
+// What the tests of the package look at from outside.
+var (
+	CampaignSlug = campaignSlug
+	SlugWithHash = withHash
+)
