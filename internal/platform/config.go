@@ -16,6 +16,8 @@ type Config struct {
 	Server    server.Config       `embed:"" group:"Server"`
 	Admission Admission           `embed:"" group:"Campaigns"`
 	Twins     Twins               `embed:"" group:"Twins"`
+
+	Monitoring Monitoring `embed:"" group:"Monitoring"`
 }
 
 // Admission says how campaigns share the pool.
@@ -34,6 +36,12 @@ type Twins struct {
 	Revert bool `name:"twin-revert" env:"OVASABI_TWIN_REVERT" default:"false" help:"Set a twin back to the plain query when the optimised one is found slower."`
 }
 
+// Monitoring says how often the server's statistics are read.
+type Monitoring struct {
+	// Interval is the time between two collections. 100ms to 1h.
+	Interval time.Duration `name:"stats-interval" env:"OVASABI_STATS_INTERVAL" default:"10s" help:"Time between two readings of the server's statistics."`
+}
+
 // Validate returns an Invalid fault that names the first setting that is wrong.
 func (c Config) Validate() error {
 	if err := c.Database.Validate(); err != nil {
@@ -50,6 +58,9 @@ func (c Config) Validate() error {
 	}
 	if !(c.Twins.Sampling >= 0 && c.Twins.Sampling <= 1) {
 		return fault.Field("twin-sampling", "must be from 0 to 1, not %g", c.Twins.Sampling)
+	}
+	if c.Monitoring.Interval < 100*time.Millisecond || c.Monitoring.Interval > time.Hour {
+		return fault.Field("stats-interval", "must be from 100ms to 1h, not %s", c.Monitoring.Interval)
 	}
 	return nil
 }

@@ -11,16 +11,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ovasabi/ovasabi/internal/dashboard"
 	"github.com/ovasabi/ovasabi/internal/server"
 	campaignservice "github.com/ovasabi/ovasabi/internal/service/campaign"
 	"github.com/ovasabi/ovasabi/internal/service/content"
 	"github.com/ovasabi/ovasabi/internal/service/nexus"
+	"github.com/ovasabi/ovasabi/internal/service/product"
+	"github.com/ovasabi/ovasabi/internal/service/user"
 	"github.com/ovasabi/ovasabi/internal/token"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
+	"github.com/ovasabi/ovasabi/pkg/monitoring"
 	"github.com/ovasabi/ovasabi/pkg/query"
+	"github.com/ovasabi/ovasabi/pkg/repository"
 	"github.com/ovasabi/ovasabi/pkg/twin"
 )
+
+// monitorConnections is the size of the pool that reads statistics.
+const monitorConnections = 2
 
 // watchTwins is how often the sides of the twins are compared where --twin-revert is on.
 const watchTwins = 10 * time.Second
@@ -39,6 +47,10 @@ type Platform struct {
 	admission   *campaign.Admission
 	flags       *twin.Flags
 	twins       *twin.Runner
+	metrics     *repository.RepositoryMetrics
+	tracer      *monitoring.Tracer
+	collector   *monitoring.PG18StatsCollector // nil without an address for ovasabi_monitor
+	bell        *nexus.Bell
 	server      *server.Server
 	closers     []func()
 }
@@ -60,13 +72,10 @@ func Open(ctx context.Context, c Config, at Addresses, ring *token.Ring, log *sl
 
 func (p *Platform) open(ctx context.Context, at Addresses) error {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	db, err := database.Open(ctx, at.App, p.config.Database, database.WithLogger(p.log))
-	if err != nil {
+	if err := p.openPool(ctx, at.App); err != nil {
 		return err
 	}
-	p.DB = db
-	p.closers = append(p.closers, db.Close)
-	if err := campaign.CheckGuard(ctx, db, campaign.Guard{}); err != nil {
+	if err := campaign.CheckGuard(ctx, p.DB, campaign.Guard{}); err != nil {
 		return err
 	}
 	if err := p.openScope(); err != nil {
@@ -75,8 +84,61 @@ func (p *Platform) open(ctx context.Context, at Addresses) error {
 	if err := p.openTwins(ctx); err != nil {
 		return err
 	}
-	p.revocations = token.NewRevocations(db, p.log)
+	if err := p.openMonitoring(ctx, at.Monitor); err != nil {
+		return err
+	}
+	p.revocations = token.NewRevocations(p.DB, p.log)
 	return p.openServer()
+}
+
+func (p *Platform) openPool(ctx context.Context, url string) error {
+	p.tracer = monitoring.NewTracer(p.config.Database.SlowQueryThreshold)
+	opts := []database.Option{database.WithLogger(p.log), database.WithTracer(p.tracer)}
+	if p.config.Database.MetricsEnabled {
+		metrics, err := repository.NewRepositoryMetrics()
+		if err != nil {
+			return err
+		}
+		if err := p.registry.Register(metrics); err != nil {
+			return err
+		}
+		p.metrics = metrics
+		opts = append(opts, database.WithTracer(metrics))
+	}
+	db, err := database.Open(ctx, url, p.config.Database, opts...)
+	if err != nil {
+		return err
+	}
+	p.DB = db
+	p.closers = append(p.closers, db.Close)
+	if p.metrics != nil {
+		p.metrics.WatchPool("app", db.Pool)
+	}
+	return nil
+}
+
+// openMonitoring reads the statistics over a pool of its own, so that a full
+// application pool does not blind it.
+func (p *Platform) openMonitoring(ctx context.Context, url string) error {
+	if url == "" {
+		p.log.WarnContext(ctx, "statistics of the server are left out: no address for ovasabi_monitor is given")
+		return nil
+	}
+	config := p.config.Database
+	config.MaxOpenConns, config.MaxIdleConns = monitorConnections, monitorConnections
+	config.ApplicationName = "ovasabi monitor"
+	db, err := database.Open(ctx, url, config, database.WithLogger(p.log))
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, db.Close)
+	p.collector, err = monitoring.NewPG18StatsCollector(db.Pool, monitoring.Options{
+		Interval: p.config.Monitoring.Interval, Client: p.tracer, Pool: p.DB.Pool, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	return p.registry.Register(monitoring.NewExporter(p.collector))
 }
 
 func (p *Platform) openScope() error {
@@ -121,15 +183,25 @@ func (p *Platform) openServer() error {
 	if err != nil {
 		return err
 	}
+	p.bell = nexus.NewBell()
+	documents := content.NewService(content.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors})
+	events := nexus.NewService(nexus.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors, Bell: p.bell})
+	page := dashboard.New(dashboard.Dependencies{
+		Log: p.log, Collector: p.collector, Tracer: p.tracer, Scope: p.Scope,
+		Content: documents, Events: events, Twins: p.twins, Flags: p.DB, Loads: p.admission.Loads,
+	})
 	p.server, err = server.New(p.config.Server, server.Dependencies{
 		Log: p.log, Registry: p.registry, Ring: p.ring, Revocations: p.revocations,
 		Services: []server.Service{
 			campaignservice.NewService(campaignservice.Dependencies{
 				Scope: p.Scope, Pool: p.DB.Pool, Loads: p.admission.Loads, Capacity: p.config.Database.MaxOpenConns,
 			}).RPC(),
-			content.NewService(content.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors}).RPC(),
-			nexus.NewService(nexus.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors}).RPC(),
+			documents.RPC(),
+			user.NewService(user.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors}).RPC(),
+			product.NewService(product.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors}).RPC(),
+			events.RPC(),
 		},
+		Routes: page.Routes(),
 		Checks: []server.Check{{Name: "database", Ready: p.DB.Ping}},
 	})
 	return err
@@ -146,6 +218,9 @@ func (p *Platform) Run(ctx context.Context) error {
 			p.twins.Watch(ctx, p.DB, watchTwins)
 			return nil
 		})
+	}
+	if p.collector != nil {
+		group.Go(func() error { return p.collector.Run(ctx) })
 	}
 	group.Go(func() error { return p.server.Run(ctx) })
 	err := group.Wait()
