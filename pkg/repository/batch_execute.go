@@ -1,0 +1,249 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ovasabi/ovasabi/pkg/campaign"
+	"github.com/ovasabi/ovasabi/pkg/database"
+	"github.com/ovasabi/ovasabi/pkg/fault"
+)
+
+// pipelineBytes bounds what one round trip of an all-or-nothing Execute carries,
+// because pgx holds all of it in memory at once.
+const pipelineBytes = 8 << 20
+
+// Execute writes the pending rows.
+//
+// All or nothing (the default): every pending row is written in one transaction,
+// or none is and all stay pending. A row that the server refuses is named in the
+// *BatchError; Reject it or Discard the batch, and Execute again. Where q is a
+// transaction, a savepoint keeps that transaction usable.
+//
+// ChunkByChunk: each chunk commits on its own, and refused rows become Rejected.
+// Rows that were not reached because the database went away stay pending.
+//
+// A deadlock, a serialization failure and a plan made stale by a migration are
+// tried again, except inside a caller's transaction. When the connection breaks
+// while the server commits, nobody knows whether the rows in flight were written:
+// with Skip or Update it is safe to Execute again.
+func (b *Batch) Execute(ctx context.Context) error {
+	if b.pending == 0 {
+		return nil
+	}
+	if !b.table.spec.Unscoped {
+		if _, err := campaign.FromContext(ctx); err != nil {
+			return &BatchError{Pending: b.pending, Err: err}
+		}
+	}
+	started := time.Now()
+	var err error
+	if b.chunked {
+		err = b.executeChunks(ctx)
+	} else {
+		err = b.executeAll(ctx)
+	}
+	b.inheritIDs()
+	b.metrics.batchDone(ctx, b, time.Since(started), err)
+	return err
+}
+
+// chunks splits a selection by rows and by bytes.
+func (b *Batch) chunks(s selection) []selection {
+	list := make([]selection, 0, s.n/b.rows+1)
+	from, bytes := 0, 0
+	for i := range s.n {
+		size := int(b.sizes[s.row(i)])
+		if i > from && (i-from >= b.rows || bytes+size > b.bytes) {
+			list = append(list, s.part(from, i-from))
+			from, bytes = i, 0
+		}
+		bytes += size
+	}
+	return append(list, s.part(from, s.n-from))
+}
+
+func (b *Batch) executeChunks(ctx context.Context) error {
+	var rejected []*RowError
+	// Again where a rejected row had superseded one that is good.
+	for rows := b.choose(); rows.n > 0; rows = b.choose() {
+		for _, chunk := range b.chunks(rows) {
+			if err := b.writeChunk(ctx, chunk, &rejected); err != nil {
+				return &BatchError{Rows: rejected, Pending: b.pending, Err: err}
+			}
+		}
+	}
+	if rejected != nil {
+		slices.SortFunc(rejected, func(a, z *RowError) int { return a.Row - z.Row })
+		return &BatchError{Rows: rejected, Pending: b.pending}
+	}
+	return nil
+}
+
+// writeChunk commits a chunk; where the server refuses it for its data, the
+// halves, until the refused rows stand alone.
+func (b *Batch) writeChunk(ctx context.Context, chunk selection, rejected *[]*RowError) error {
+	_, err := b.commit(ctx, []selection{chunk})
+	switch {
+	case err == nil || !isDataError(err):
+		return err
+	case chunk.n == 1:
+		row := chunk.row(0)
+		b.settle(row, Rejected, 0)
+		*rejected = append(*rejected, rowError(row, b.columnOf(ctx, b.q, row, err), err))
+		return nil
+	}
+	half := chunk.n / 2
+	if err := b.writeChunk(ctx, chunk.part(0, half), rejected); err != nil {
+		return err
+	}
+	return b.writeChunk(ctx, chunk.part(half, chunk.n-half), rejected)
+}
+
+func (b *Batch) executeAll(ctx context.Context) error {
+	rows := b.choose()
+	chunks := b.chunks(rows)
+	failed, err := b.commitAll(ctx, rows, chunks)
+	if err == nil {
+		return nil
+	}
+	if isDataError(err) && failed >= 0 {
+		if found := b.locate(ctx, chunks, failed); found != nil {
+			return &BatchError{Rows: []*RowError{found}, Pending: b.pending}
+		}
+	}
+	return &BatchError{Pending: b.pending, Err: err}
+}
+
+// commitAll writes all chunks in one transaction: the implicit one of a single
+// round trip where they fit, else one of its own.
+func (b *Batch) commitAll(ctx context.Context, rows selection, chunks []selection) (failed int, err error) {
+	groups := b.pipelines(chunks)
+	if tx, ok := b.q.(pgx.Tx); ok {
+		err = database.Savepoint(ctx, tx, func(ctx context.Context, tx pgx.Tx) error {
+			failed, err = b.writeGroups(ctx, tx, chunks, groups)
+			return err
+		})
+	} else if len(groups) == 1 {
+		return b.commit(ctx, chunks)
+	} else {
+		err = inTx(ctx, b.q, database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+			b.reset(rows) // a transaction that met another one runs again
+			failed, err = b.writeGroups(ctx, tx, chunks, groups)
+			return err
+		})
+	}
+	if err != nil {
+		b.reset(rows)
+	}
+	return failed, err
+}
+
+// pipelines groups chunks into round trips, each given by the number of its chunks.
+func (b *Batch) pipelines(chunks []selection) []int {
+	var groups []int
+	count, bytes := 0, 0
+	for _, c := range chunks {
+		size := 0
+		for i := range c.n {
+			size += int(b.sizes[c.row(i)])
+		}
+		if count > 0 && bytes+size > pipelineBytes {
+			groups = append(groups, count)
+			count, bytes = 0, 0
+		}
+		count++
+		bytes += size
+	}
+	return append(groups, count)
+}
+
+func (b *Batch) writeGroups(ctx context.Context, q database.Querier, chunks []selection, groups []int) (failed int, err error) {
+	done := 0
+	for _, n := range groups {
+		failed, err := b.write(ctx, q, chunks[done:done+n])
+		if err != nil {
+			if failed >= 0 {
+				failed += done
+			}
+			return failed, err
+		}
+		done += n
+	}
+	return -1, nil
+}
+
+// commit writes chunks in one transaction and one round trip, and tries again
+// where the transaction met another one or a migration.
+func (b *Batch) commit(ctx context.Context, chunks []selection) (failed int, err error) {
+	const attempts = 5
+	_, inside := b.q.(pgx.Tx)
+	for attempt := 1; ; attempt++ {
+		if inside {
+			// Chunk by chunk in a caller's transaction: a chunk that fails must not end it.
+			err = database.Savepoint(ctx, b.q.(pgx.Tx), func(ctx context.Context, tx pgx.Tx) error {
+				failed, err = b.write(ctx, tx, chunks)
+				return err
+			})
+		} else {
+			failed, err = b.write(ctx, b.q, chunks)
+		}
+		if err == nil {
+			return -1, nil
+		}
+		for _, c := range chunks {
+			b.reset(c)
+		}
+		if inside || attempt == attempts || !database.IsRetryable(err) && !database.IsStalePlan(err) {
+			return failed, err
+		}
+		if pauseErr := database.Pause(ctx, attempt); pauseErr != nil {
+			return failed, fault.FromPostgres(pauseErr)
+		}
+	}
+}
+
+func (b *Batch) reset(s selection) {
+	for i := range s.n {
+		row := s.row(i)
+		if b.outcomes[row] != Pending {
+			b.settle(row, Pending, 0)
+		}
+	}
+}
+
+// inTx runs fn in a transaction of whatever kind q can begin.
+func inTx(ctx context.Context, q database.Querier, o database.TxOptions, fn func(ctx context.Context, tx pgx.Tx) error) error {
+	switch q := q.(type) {
+	case interface {
+		InTx(context.Context, database.TxOptions, func(context.Context, pgx.Tx) error) error
+	}:
+		return q.InTx(ctx, o, fn)
+	case database.Beginner:
+		return database.InTx(ctx, q, o, fn)
+	case pgx.Tx:
+		return database.Savepoint(ctx, q, fn)
+	default:
+		return fault.New(fault.Internal, "%T cannot begin a transaction: give a pool, a scope or a transaction", q)
+	}
+}
+
+// isDataError reports whether the rows themselves are at fault: cardinality
+// (21), data (22), constraints (23) and values over a limit (54).
+func isDataError(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || len(pg.Code) != 5 {
+		return false
+	}
+	switch pg.Code[:2] {
+	case "21", "22", "23", "54":
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,62 @@
+package repository
+
+import (
+	"context"
+	"strings"
+
+	"github.com/ovasabi/ovasabi/pkg/twin"
+)
+
+// Declaration is a query that a service declares once, at package level: a name
+// for metrics and traces, and one text or a twin. It does not change.
+type Declaration struct {
+	name      string
+	operation string
+	sql       string
+	twin      *twin.Twin
+}
+
+// Declare names a text, such as "content.insert". The name becomes a label: it
+// must be one of few, never made from input.
+func Declare(name, sql string) *Declaration {
+	return &Declaration{name: name, operation: operationOf(sql), sql: sql}
+}
+
+// DeclareTwin declares a twin under its own name. A BaseRepository runs its plain side.
+func DeclareTwin(t *twin.Twin) *Declaration {
+	sql := t.SQL(twin.Plain)
+	return &Declaration{name: t.Name(), operation: operationOf(sql), sql: sql, twin: t}
+}
+
+// Name returns the query's name.
+func (d *Declaration) Name() string { return d.name }
+
+// SQL returns the text, or a twin's plain side.
+func (d *Declaration) SQL() string { return d.sql }
+
+type queryNameKey struct{}
+
+// WithQueryName returns a context in which a query that is not declared goes by
+// this name in metrics and traces. The name must be one of few, never made from input.
+func WithQueryName(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, queryNameKey{}, name)
+}
+
+func queryNameOf(ctx context.Context) string {
+	name, _ := ctx.Value(queryNameKey{}).(string)
+	return name
+}
+
+// operations are the labels that operationOf gives.
+var operations = [...]string{"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "CALL", "COPY", "VALUES"}
+
+// operationOf returns a statement's first word where it is one of the usual, else "OTHER".
+func operationOf(sql string) string {
+	sql = strings.TrimLeft(sql, " \t\r\n(")
+	for _, o := range operations {
+		if len(sql) >= len(o) && strings.EqualFold(sql[:len(o)], o) {
+			return o
+		}
+	}
+	return "OTHER"
+}
