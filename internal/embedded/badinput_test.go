@@ -107,7 +107,7 @@ func TestFolderThatCannotBeMadeOrReadIsRefused(t *testing.T) {
 	if err := os.Chmod(closed, 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) }) //nolint:gosec // so that it can be removed
+	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) })
 	wantError(t, refused(t, quiet(closed)), closed, "permission denied", "--data")
 	wantError(t, refused(t, quiet(inside)), inside, "permission denied", "--data")
 }
@@ -125,7 +125,7 @@ func TestClosedFolderOfOurOwnIsOpened(t *testing.T) {
 
 func TestFullDiskIsToldInOneSentence(t *testing.T) {
 	dir := filepath.Join(openFolder(t), "small")
-	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // a mount point
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	o := quiet(dir)

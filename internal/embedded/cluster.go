@@ -23,7 +23,7 @@ func (f *dataFolder) create(ctx context.Context, in Installation, superuser, pas
 	defer os.RemoveAll(fresh)
 	var err error
 	for _, kind := range characterTypes {
-		if err = f.prepare(fresh); err != nil {
+		if err := f.prepare(fresh); err != nil {
 			return err
 		}
 		err = f.initdb(ctx, in, fresh, kind, superuser, password, o)
@@ -111,7 +111,7 @@ func saysFullDisk(text string) bool {
 }
 
 func syncFolder(path string) error {
-	dir, err := os.Open(path) //nolint:gosec // the data folder
+	dir, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}

@@ -38,7 +38,7 @@ func (e *HeldError) Error() string {
 	}
 	since := ""
 	if !e.Since.IsZero() {
-		since = " since " + e.Since.Local().Format("2006-01-02 15:04:05")
+		since = " since " + e.Since.Local().Format("2006-01-02 15:04:05") //nolint:gosmopolitan // for a person at this machine
 	}
 	return fmt.Sprintf("the data folder %s is in use by %s%s: stop that one first, or choose another folder with --data", e.DataDir, who, since)
 }
@@ -223,7 +223,7 @@ func (f *dataFolder) open() error {
 	}
 	// The folder is ours, so its mode is ours to widen (a folder from mktemp is
 	// closed); the ones above it are not.
-	if err := os.Chmod(f.path, info.Mode().Perm()|0o011); err != nil { //nolint:gosec // passing through, not reading
+	if err := os.Chmod(f.path, info.Mode().Perm()|0o011); err != nil {
 		return f.explain("open", err)
 	}
 	for dir := filepath.Dir(f.path); ; dir = filepath.Dir(dir) {
@@ -272,7 +272,7 @@ func (f *dataFolder) rewriteLock(text []byte) error {
 }
 
 func writeDurably(path string, text []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // inside the data folder
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

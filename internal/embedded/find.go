@@ -113,13 +113,13 @@ func findInstalled(ctx context.Context, who account) (Installation, string) {
 	type candidate struct{ dir, origin string }
 	var candidates []candidate
 	if path, err := exec.LookPath("pg_config"); err == nil {
-		if out, err := exec.CommandContext(ctx, path, "--bindir").Output(); err == nil { //nolint:gosec // found on the caller's PATH
+		if out, err := exec.CommandContext(ctx, path, "--bindir").Output(); err == nil {
 			candidates = append(candidates, candidate{strings.TrimSpace(string(out)), "pg_config"})
 		}
 	}
 	if path, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			candidates = append(candidates, candidate{filepath.Dir(real), "postgres on the PATH"})
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			candidates = append(candidates, candidate{filepath.Dir(resolved), "postgres on the PATH"})
 		}
 	}
 	for _, dir := range usualFolders() {
@@ -152,7 +152,7 @@ func findFetched(ctx context.Context, o FindOptions, who account) (Installation,
 	if cache == "" {
 		var err error
 		if cache, err = DefaultCacheDir(); err != nil {
-			return Installation{}, []Attempt{{way, err.Error()}}, nil
+			return Installation{}, []Attempt{{way, err.Error()}}, nil //nolint:nilerr // it is why this way failed, not why looking did
 		}
 	}
 	store := store{dir: filepath.Join(cache, "postgresql"), who: who, progress: o.Progress}
@@ -175,7 +175,7 @@ func findFetched(ctx context.Context, o FindOptions, who account) (Installation,
 		return Installation{}, nil, fmt.Errorf("fetch PostgreSQL %d: %w", Major, context.Cause(ctx))
 	}
 	if err != nil {
-		return Installation{}, append(attempts, Attempt{way, err.Error()}), nil
+		return Installation{}, append(attempts, Attempt{way, err.Error()}), nil //nolint:nilerr // as above
 	}
 	return found, nil, nil
 }

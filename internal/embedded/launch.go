@@ -58,7 +58,7 @@ func (s *Server) launch(ctx context.Context, o Options) error {
 }
 
 func free(port int) bool {
-	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // loopback answers at once
 	if err != nil {
 		return false
 	}
@@ -66,7 +66,7 @@ func free(port int) bool {
 }
 
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	listener, err := net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // as above
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}

@@ -32,7 +32,7 @@ func openFolder(t testing.TB) string {
 			t.Errorf("remove the test's folder: %v", err)
 		}
 	})
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // passing through
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -98,7 +98,7 @@ func wantError(t *testing.T, err error, parts ...string) {
 func fakePostgreSQL(t *testing.T, version, initdb string) string {
 	t.Helper()
 	dir := filepath.Join(openFolder(t), "bin")
-	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // the server's user runs them
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	program(t, filepath.Join(dir, "postgres"), "echo 'postgres (PostgreSQL) "+version+"'")
@@ -108,7 +108,7 @@ func fakePostgreSQL(t *testing.T, version, initdb string) string {
 
 func program(t *testing.T, path, script string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -138,7 +138,7 @@ func TestMain(m *testing.M) {
 // child runs this test binary as another process that plays a script on a folder.
 func child(t *testing.T, name, dir string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // ourselves
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), scriptVariable+"="+name, "EMBEDDED_DATA="+dir)
 	cmd.Stderr = &strings.Builder{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's foreground group

@@ -164,7 +164,7 @@ func (p place) users() int {
 	for _, entry := range entries {
 		path := filepath.Join(p.file(usersName), entry.Name())
 		pid, errPID := strconv.Atoi(entry.Name())
-		start, errStart := os.ReadFile(path) //nolint:gosec // in our own folder
+		start, errStart := os.ReadFile(path)
 		if errPID == nil && errStart == nil && (process{pid, string(start)}).lives() {
 			living++
 			continue
@@ -204,7 +204,7 @@ func (p place) startSupervisor(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("prepare the test server: %w", err)
 	}
 	defer output.Close()
-	cmd := exec.Command(self) //nolint:gosec,noctx // it is to outlive this process
+	cmd := exec.Command(self) //nolint:noctx // it is to outlive this process
 	cmd.Env = append(os.Environ(), supervisorVariable+"="+p.dir)
 	cmd.Dir = string(os.PathSeparator)
 	cmd.Stdout, cmd.Stderr = output, output

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func ownPlace(t *testing.T) string {
 			t.Error(err)
 		}
 	})
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // passing through
+	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -102,7 +103,7 @@ func ownPlace(t *testing.T) string {
 // for the server that this test uses.
 func child(t *testing.T, place, name string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // ourselves
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), scriptVariable+"="+name)
 	if place != "" {
 		cmd.Env = append(cmd.Env, "TMPDIR="+place, pgtest.DirVariable+"="+place)
@@ -132,7 +133,7 @@ func awaitEmpty(t *testing.T, place string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if left = append(files, processesAbout(place)...); len(left) == 0 {
+		if left = slices.Concat(files, processesAbout(place)); len(left) == 0 {
 			return
 		}
 	}

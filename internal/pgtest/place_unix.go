@@ -17,7 +17,7 @@ func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true
 func hasEnded(child int) bool {
 	var status syscall.WaitStatus
 	pid, err := syscall.Wait4(child, &status, syscall.WNOHANG, nil)
-	return pid == child || err == syscall.ECHILD //nolint:errorlint // a bare errno
+	return pid == child || err == syscall.ECHILD
 }
 
 // checkOwner refuses a meeting place that another user made in the temporary
@@ -42,5 +42,5 @@ func freeBytes(path string) (uint64, bool) {
 	if err := syscall.Statfs(path, &stat); err != nil {
 		return 0, false
 	}
-	return stat.Bavail * uint64(stat.Bsize), true //nolint:gosec,unconvert // the type of Bsize differs between systems
+	return stat.Bavail * uint64(stat.Bsize), true //nolint:gosec // the type of Bsize differs between systems
 }

@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ func startOf(pid int) (string, bool) {
 		return "", false
 	}
 	// The second field is the program's name, which may hold spaces and brackets.
-	_, rest, found := strings.Cut(string(content[max(0, strings.LastIndexByte(string(content), ')')):]), ") ")
+	_, rest, found := strings.Cut(string(content[max(0, bytes.LastIndexByte(content, ')')):]), ") ")
 	fields := strings.Fields(rest)
 	const state, start = 0, 19
 	if !found || len(fields) <= start || fields[state] == "Z" || fields[state] == "X" {

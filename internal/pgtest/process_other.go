@@ -3,7 +3,11 @@
 package pgtest
 
 import (
+	"context"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,3 +22,15 @@ func isGoCommand(pid int) bool {
 }
 
 func availableMemory() uint64 { return 0 }
+
+// psTime bounds a call of ps.
+const psTime = 10 * time.Second
+
+// ps asks for one property of a process, where there is no /proc.
+func ps(pid int, property string) (string, bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), psTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "ps", "-o", property+"=", "-p", strconv.Itoa(pid)).Output() //nolint:gosec // a number
+	text := strings.TrimSpace(string(out))
+	return text, err == nil && text != ""
+}

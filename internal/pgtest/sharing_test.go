@@ -145,7 +145,7 @@ func TestPackagesOfOneGoCommandShareOneServer(t *testing.T) {
 		t.Fatalf("go test: %v\n%s", err, out)
 	}
 	awaitEmpty(t, place)
-	content, err := os.ReadFile(saw) //nolint:gosec // written by the two packages
+	content, err := os.ReadFile(saw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,7 @@ func BenchmarkInTransaction(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer tx.Rollback(ctx) //nolint:errcheck // nothing was written
+			defer tx.Rollback(ctx)
 			for b.Loop() {
 				if err := ask(tx).Scan(&word); err != nil {
 					b.Fatal(err)

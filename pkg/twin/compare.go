@@ -91,7 +91,7 @@ func (r *Runner) compare(st *state) Comparison {
 }
 
 func measured(t *tally) Measured {
-	return Measured{Calls: t.n, Mean: t.mean(), P95: t.quantile(0.95)}
+	return Measured{Calls: t.n, Mean: t.mean(), P95: t.p95()}
 }
 
 // short writes a duration in three digits or so.

@@ -49,7 +49,7 @@ func (f *figures) record(o outcome, at time.Time, window time.Duration, enough u
 	if o.rows > 0 {
 		c.rows.Add(uint64(o.rows))
 	}
-	c.nanos.Add(uint64(max(o.duration, 0))) //nolint:gosec // not negative
+	c.nanos.Add(uint64(max(o.duration, 0)))
 	if o.drawn {
 		f.drawn.record(shard, o.duration, at, window, enough)
 	} else {
@@ -94,6 +94,6 @@ func (f *figures) read(t *Twin, s Side) Figures {
 	var all tally
 	f.drawn.addTo(&all)
 	f.assigned.addTo(&all)
-	out.Mean, out.P95, out.Recent, out.Since = all.mean(), all.quantile(0.95), all.n, all.since
+	out.Mean, out.P95, out.Recent, out.Since = all.mean(), all.p95(), all.n, all.since
 	return out
 }

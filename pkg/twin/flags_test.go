@@ -85,7 +85,7 @@ func TestChangeIsHeardWhileThePoolIsFull(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Release()
+		t.Cleanup(conn.Release)
 	}
 	set(t, owner, twin.Flag{Twin: "*", Percentage: 9})
 	within(t, time.Second, "the change", func() bool { return flags.Percentage(5, shout.Name()) == 9 })

@@ -68,8 +68,8 @@ func TestRetriesBackOff(t *testing.T) {
 	if len(db.seen) < 5 {
 		t.Fatalf("tried %d times in a second", len(db.seen))
 	}
-	for i, least := range []time.Duration{40, 80, 160, 160} {
-		if gap := db.seen[i+1].Sub(db.seen[i]); gap < least*time.Millisecond {
+	for i, least := range []int{40, 80, 160, 160} {
+		if gap := db.seen[i+1].Sub(db.seen[i]); gap < time.Duration(least)*time.Millisecond {
 			t.Errorf("try %d came %s after the one before, want at least %dms", i+1, gap, least)
 		}
 	}

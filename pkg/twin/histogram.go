@@ -19,9 +19,9 @@ const (
 )
 
 func bucketOf(d time.Duration) int {
-	units := uint64(max(d, 0)) >> unitShift //nolint:gosec // not negative
+	units := uint64(max(d, 0)) >> unitShift
 	if units < 1<<octaveShift {
-		return int(units) //nolint:gosec // below 8
+		return int(units)
 	}
 	octave := bits.Len64(units) - octaveShift - 1
 	index := octave<<octaveShift + int(units>>octave) //nolint:gosec // below 200 or cut
@@ -50,7 +50,7 @@ var shardCount = func() int {
 
 // anyShard picks a cell at random. Go does not tell which core runs the caller;
 // a random cell spreads as well and costs a few nanoseconds.
-func anyShard() int { return int(rand.Uint32()) & (shardCount - 1) } //nolint:gosec // no secret
+func anyShard() int { return int(rand.Uint32()) & (shardCount - 1) }
 
 // histogram holds durations. Its size does not depend on how many it has seen.
 type histogram struct {
@@ -72,7 +72,7 @@ func newHistogram(since time.Time) *histogram {
 func (h *histogram) record(shard int, d time.Duration) {
 	c := &h.cells[shard]
 	c.n.Add(1)
-	c.nanos.Add(uint64(max(d, 0))) //nolint:gosec // not negative
+	c.nanos.Add(uint64(max(d, 0)))
 	c.buckets[bucketOf(d)].Add(1)
 }
 
@@ -110,11 +110,11 @@ func (t *tally) mean() time.Duration {
 	return time.Duration(t.nanos / t.n) //nolint:gosec // a mean of durations is one
 }
 
-// quantile is within 6% of the true value.
-func (t *tally) quantile(q float64) time.Duration {
-	rank := uint64(math.Ceil(q * float64(t.n)))
+// p95 is within 6% of the true value.
+func (t *tally) p95() time.Duration {
+	rank := uint64(math.Ceil(0.95 * float64(t.n)))
 	var seen uint64
-	for b, n := range t.buckets {
+	for b, n := range &t.buckets {
 		seen += n
 		if n > 0 && seen >= rank {
 			low, high := bucketRange(b)
@@ -132,7 +132,7 @@ func (t *tally) standardError() float64 {
 	}
 	mean := float64(t.nanos) / float64(t.n)
 	var sum float64
-	for b, n := range t.buckets {
+	for b, n := range &t.buckets {
 		if n > 0 {
 			low, high := bucketRange(b)
 			off := (low+high)/2 - mean

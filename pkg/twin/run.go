@@ -26,7 +26,7 @@ import (
 // the caller's: rows have been handed out by then.
 func (r *Runner) Query(ctx context.Context, db database.Querier, t *Twin, args ...any) (pgx.Rows, error) {
 	if r == nil {
-		return db.Query(ctx, t.pair.Plain, args...)
+		return db.Query(t.named(ctx), t.pair.Plain, args...)
 	}
 	rows, err := r.query(ctx, db, t, args)
 	if err != nil {
@@ -39,7 +39,7 @@ func (r *Runner) Query(ctx context.Context, db database.Querier, t *Twin, args .
 // returns a NotFound fault, which is pgx.ErrNoRows as well, where there is none.
 func (r *Runner) QueryRow(ctx context.Context, db database.Querier, t *Twin, args ...any) pgx.Row {
 	if r == nil {
-		return db.QueryRow(ctx, t.pair.Plain, args...)
+		return db.QueryRow(t.named(ctx), t.pair.Plain, args...)
 	}
 	rows, err := r.query(ctx, db, t, args)
 	if err != nil {
@@ -50,6 +50,7 @@ func (r *Runner) QueryRow(ctx context.Context, db database.Querier, t *Twin, arg
 
 func (r *Runner) query(ctx context.Context, db database.Querier, t *Twin, args []any) (*countedRows, error) {
 	c := r.begin(ctx, t)
+	ctx = t.named(ctx)
 	rows, sp, err := run(ctx, &c, db, func(sql string) (*countedRows, error) {
 		return firstRow(ctx, db, sql, args)
 	})
@@ -64,9 +65,10 @@ func (r *Runner) query(ctx context.Context, db database.Querier, t *Twin, args [
 // Exec runs a twin that returns no rows, as db.Exec would.
 func (r *Runner) Exec(ctx context.Context, db database.Querier, t *Twin, args ...any) (pgconn.CommandTag, error) {
 	if r == nil {
-		return db.Exec(ctx, t.pair.Plain, args...)
+		return db.Exec(t.named(ctx), t.pair.Plain, args...)
 	}
 	c := r.begin(ctx, t)
+	ctx = t.named(ctx)
 	tag, sp, err := run(ctx, &c, db, func(sql string) (pgconn.CommandTag, error) {
 		return db.Exec(ctx, sql, args...)
 	})

@@ -156,7 +156,7 @@ func (r *Runner) begin(ctx context.Context, t *Twin) call {
 	c.drawn = share > 0 && share < 100
 	if share == 100 && r.options.Sampling > 0 {
 		c.drawn = true
-		if rand.Float64() < r.options.Sampling { //nolint:gosec // no secret
+		if rand.Float64() < r.options.Sampling {
 			c.side = Plain
 		}
 	}

@@ -39,7 +39,7 @@ func rowsOf(flags map[key]int16) (rows []row) {
 func expected(flags map[key]int16, id int64, name string) uint8 {
 	for _, k := range []key{{id, name}, {id, EveryTwin}, {0, name}, {0, EveryTwin}} {
 		if p, ok := flags[k]; ok {
-			return uint8(p) //nolint:gosec // drawn from 0 to 100
+			return uint8(p)
 		}
 	}
 	return defaultShare

@@ -41,7 +41,7 @@ func open(conn *pgx.Conn) bool { return conn != nil && conn.PgConn().TxStatus() 
 // Querier. Released savepoints of writing statements still count towards the 64
 // subtransactions that PostgreSQL keeps in shared memory for each transaction.
 type savepoint struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // of the one call that the savepoint is for
 	db  database.Querier
 }
 

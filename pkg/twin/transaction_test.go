@@ -78,7 +78,7 @@ func TestTransactionKeepsNoSavepoint(t *testing.T) {
 	b := newBench(t, twin.Options{})
 	tx, err := b.app.Begin(t.Context())
 	check(t, err)
-	defer tx.Rollback(context.Background()) //nolint:errcheck // the test is over
+	defer tx.Rollback(context.Background())
 	for range 3 {
 		check(t, words(t.Context(), b.runner, tx, 4))
 		_, err := b.runner.Exec(t.Context(), tx, rename, 5, "x")
@@ -136,7 +136,7 @@ func TestUnknownWrapperOnTransaction(t *testing.T) {
 	exec(t, b.owner, dropLoud)
 	tx, err := b.app.Begin(t.Context())
 	check(t, err)
-	defer tx.Rollback(context.Background()) //nolint:errcheck // the test is over
+	defer tx.Rollback(context.Background())
 	err = words(t.Context(), b.runner, &counting{Querier: tx}, 1)
 	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Kind != fault.Unavailable || f.Code != "42703" {
 		t.Errorf("got %v", err)

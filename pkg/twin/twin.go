@@ -1,12 +1,15 @@
 package twin
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/ovasabi/ovasabi/pkg/database"
 )
 
 // Side is one query of a pair.
@@ -47,6 +50,14 @@ type Twin struct {
 
 // Name returns the name that the twin was declared with.
 func (t *Twin) Name() string { return t.name }
+
+// named gives the statements of a call the twin's name, unless the caller gave them one.
+func (t *Twin) named(ctx context.Context) context.Context {
+	if database.QueryName(ctx) != "" {
+		return ctx
+	}
+	return database.WithQueryName(ctx, t.name)
+}
 
 // SQL returns the text of one side.
 func (t *Twin) SQL(s Side) string {
