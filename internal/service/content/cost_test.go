@@ -1,0 +1,63 @@
+package content_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/service/content"
+	"github.com/ovasabi/ovasabi/pkg/campaign"
+	"github.com/ovasabi/ovasabi/pkg/twin"
+)
+
+// blocks returns how many blocks a statement of a campaign reads, as the application's role.
+func blocks(t *testing.T, s *campaign.Scope, id campaign.ID, sql string, args ...any) int {
+	t.Helper()
+	var text []byte
+	err := s.QueryRow(campaign.NewContext(t.Context(), id), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)\n"+sql, args...).Scan(&text)
+	require.NoError(t, err)
+	var plans []struct {
+		Plan struct {
+			Hit  int `json:"Shared Hit Blocks"`  //nolint:tagliatelle // PostgreSQL's name
+			Read int `json:"Shared Read Blocks"` //nolint:tagliatelle // PostgreSQL's name
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &plans))
+	return plans[0].Plan.Hit + plans[0].Plan.Read
+}
+
+// A page costs the same in a large campaign as in a small one, and the last page
+// as much as the first.
+func TestAPageCostsTheSameEverywhere(t *testing.T) {
+	db := pgtest.New(t)
+	const small, large = 6_000, 30_000
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for id, rows := range map[int]int{1: small, 2: large} {
+		_, err := db.Owner(t).Exec(t.Context(), `INSERT INTO ovasabi.service_campaign_main (id, slug, name) VALUES ($1::bigint, 's' || $1::bigint, 'n')`, id)
+		require.NoError(t, err)
+		_, err = db.Owner(t).Exec(t.Context(), `
+INSERT INTO ovasabi.service_content_main (campaign_id, slug, title, status, created_at)
+SELECT $1::bigint, 's' || i, 't', CASE i % 100 WHEN 0 THEN 'published' WHEN 1 THEN 'review' ELSE 'draft' END, $3::timestamptz + i * interval '1 second'
+FROM generate_series(1, $2::integer) AS i`, id, rows, start)
+		require.NoError(t, err)
+	}
+	_, err := db.Owner(t).Exec(t.Context(), `ANALYZE ovasabi.service_content_main`)
+	require.NoError(t, err)
+	s := campaign.NewScope(db.App(t))
+	page := func(id campaign.ID, after time.Time) int {
+		return blocks(t, s, id, content.ListByStatus.SQL(twin.Optimised), id.Int64(), []string{"published", "review"}, after, int64(1)<<62, 51, false)
+	}
+	end := start.Add(large * time.Hour)
+	first := page(1, end)
+	require.Less(t, first, 200)
+	for name, cost := range map[string]int{
+		"the first page of a large campaign": page(2, end),
+		"a page in the middle of it":         page(2, start.Add(large/2*time.Second)),
+		"its last pages":                     page(2, start.Add(3000*time.Second)),
+	} {
+		require.LessOrEqual(t, cost, first*13/10, name)
+	}
+}
