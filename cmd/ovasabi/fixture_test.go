@@ -23,7 +23,7 @@ func openFolder(t *testing.T) string {
 	dir, err := os.MkdirTemp("", "ovasabi-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o711)) //nolint:gosec // that others may pass through is the point
+	require.NoError(t, os.Chmod(dir, 0o711))
 	return dir
 }
 

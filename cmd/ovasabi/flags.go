@@ -83,9 +83,15 @@ func (c flagsSet) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 	defer db.Close()
 	id := campaign.ID(c.Campaign)
 	if c.Clear {
-		return twin.Clear(ctx, db, id, c.Twin)
+		err = twin.Clear(ctx, db, id, c.Twin)
+	} else {
+		err = twin.Set(ctx, db, twin.Flag{Campaign: id, Twin: c.Twin, Percentage: c.Percentage, Reason: c.Reason})
 	}
-	return twin.Set(ctx, db, twin.Flag{Campaign: id, Twin: c.Twin, Percentage: c.Percentage, Reason: c.Reason})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(t.err, "every process follows within a second")
+	return nil
 }
 
 func (t target) openPool(ctx context.Context, log *slog.Logger) (*database.DB, error) {

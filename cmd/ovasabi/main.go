@@ -35,6 +35,7 @@ type cli struct {
 	Load    loadCmd    `cmd:"" help:"Load NDJSON files: content, users, products, or events as CloudEvents."`
 	Token   tokenCmd   `cmd:"" help:"Make keys, make tokens, take tokens back."`
 	Flags   flagsCmd   `cmd:"" help:"Show and set which side of a twin answers, for whom."`
+	Bench   benchCmd   `cmd:"" help:"Measure before and after, on this machine or on a database of yours."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

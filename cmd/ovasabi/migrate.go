@@ -53,7 +53,7 @@ func (c migrateUp) Run(ctx context.Context, t terminal, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	defer m.Close() //nolint:errcheck // what was done is done or its error is told
+	defer m.Close()
 	if c.DryRun {
 		return printPlan(ctx, m, to, true, t)
 	}
@@ -77,18 +77,10 @@ func (c migrateDown) Run(ctx context.Context, t terminal, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
-	defer m.Close() //nolint:errcheck // what was done is done or its error is told
-	to := schema.Phase(c.To)
-	if c.To >= 0 {
-		if to, err = schema.ParsePhase(c.To); err != nil {
-			return usage(err)
-		}
-	} else {
-		s, err := m.Status(ctx)
-		if err != nil {
-			return err
-		}
-		to = max(s.Phase-1, schema.Empty)
+	defer m.Close()
+	to, err := c.phase(ctx, m)
+	if err != nil {
+		return err
 	}
 	if c.DryRun {
 		return printPlan(ctx, m, to, false, t)
@@ -98,6 +90,16 @@ func (c migrateDown) Run(ctx context.Context, t terminal, log *slog.Logger) erro
 	}
 	fmt.Fprintf(t.err, "the schema is at phase %d (%s)\n", to, to)
 	return nil
+}
+
+// phase is the one that was asked for, or the one below the present.
+func (c migrateDown) phase(ctx context.Context, m *schema.Migrator) (schema.Phase, error) {
+	if c.To >= 0 {
+		to, err := schema.ParsePhase(c.To)
+		return to, usage(err)
+	}
+	s, err := m.Status(ctx)
+	return max(s.Phase-1, schema.Empty), err
 }
 
 func printPlan(ctx context.Context, m *schema.Migrator, to schema.Phase, up bool, t terminal) error {
@@ -123,7 +125,7 @@ func (c migrateStatus) Run(ctx context.Context, t terminal, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
-	defer m.Close() //nolint:errcheck // nothing was written
+	defer m.Close()
 	s, err := m.Status(ctx)
 	if err != nil {
 		return err

@@ -14,11 +14,12 @@ import (
 )
 
 type serveCmd struct {
+	platform.Config
+
 	DatabaseURL string        `name:"database-url" env:"DATABASE_URL" required:"" placeholder:"URL" help:"Database of the services, as role ovasabi_app."`
 	MonitorURL  string        `name:"monitor-database-url" env:"OVASABI_MONITOR_DATABASE_URL" placeholder:"URL" help:"The same database as role ovasabi_monitor, for the statistics."`
 	StartupWait time.Duration `name:"startup-wait" env:"OVASABI_STARTUP_WAIT" default:"30s" help:"How long a database that does not answer yet is waited for."`
 	Token       token.Config  `embed:"" group:"Tokens"`
-	platform.Config
 }
 
 // Run serves until it is told to stop.

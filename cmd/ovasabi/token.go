@@ -27,7 +27,7 @@ type keyed struct {
 }
 
 func (k keyed) load() (*token.Keys, error) {
-	if k.Config.Keys == "" && k.KeysFile == "" {
+	if k.Keys == "" && k.KeysFile == "" {
 		dir, err := dataDir(k.Data)
 		if err != nil {
 			return nil, err

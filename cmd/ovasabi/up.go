@@ -11,12 +11,13 @@ import (
 )
 
 type upCmd struct {
+	platform.Config
+
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Use this PostgreSQL 18, as the owner of the schema, instead of one of our own."`
 	PgBin       string `name:"pg-bin" env:"OVASABI_PG_BIN" type:"path" placeholder:"DIR" help:"Folder that holds initdb and postgres of a PostgreSQL 18."`
 	Data        string `name:"data" env:"OVASABI_DATA" type:"path" placeholder:"DIR" help:"Folder that keeps the database, keys and passwords (default: the user's data folder)."`
 	Demo        bool   `name:"demo" env:"OVASABI_DEMO" help:"Load the built-in demo campaigns."`
 	ReadyFile   string `name:"ready-file" env:"OVASABI_READY_FILE" type:"path" placeholder:"FILE" help:"File to write, once ready, with the addresses and the token as JSON."`
-	platform.Config
 }
 
 // Run starts everything, says where it is, and stops everything when it is told to.

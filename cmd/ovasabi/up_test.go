@@ -161,7 +161,7 @@ func TestUp(t *testing.T) {
 func TestABusyPortIsToldBeforeAnythingStarts(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer l.Close() //nolint:errcheck // the test's own
+	defer l.Close()
 	dir := filepath.Join(t.TempDir(), "data")
 	code, _, errText := do(t, "", "up", "--data", dir, "--addr", l.Addr().String())
 	require.Equal(t, exitFailed, code)

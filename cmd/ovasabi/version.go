@@ -9,7 +9,7 @@ import (
 type versionCmd struct{}
 
 // Run prints what this binary was built from.
-func (versionCmd) Run(t terminal) error {
+func (versionCmd) Run(t terminal) error { //nolint:unparam // kong wants an error
 	version, revision := "unknown", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version

@@ -72,7 +72,7 @@ func (s *ownServer) ensureDatabase(ctx context.Context) error {
 	if err != nil {
 		return fault.FromPostgres(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on how it ends
+	defer conn.Close(context.WithoutCancel(ctx))
 	var exists bool
 	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = $1)`, databaseOf).Scan(&exists); err != nil || exists {
 		return fault.FromPostgres(err)
@@ -104,7 +104,7 @@ func (n named) logins(ctx context.Context) (platform.Addresses, error) {
 	if err != nil {
 		return platform.Addresses{}, fault.FromPostgres(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on how it ends
+	defer conn.Close(context.WithoutCancel(ctx))
 	address := map[string]string{}
 	for _, role := range []string{appRole, monitorRole} {
 		// The password is of letters and digits only, and travels as a literal because ALTER ROLE takes no parameters.
@@ -124,7 +124,7 @@ func (n named) logins(ctx context.Context) (platform.Addresses, error) {
 
 func (n named) passwords() (map[string]string, error) {
 	path := filepath.Join(n.o.DataDir, passwordsFile)
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the folder
+	text, err := os.ReadFile(path)
 	passwords := map[string]string{}
 	switch {
 	case err == nil:

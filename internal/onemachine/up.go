@@ -163,7 +163,7 @@ func serve(ctx context.Context, o Options, p *platform.Platform, ready platform.
 		}
 		return err
 	}
-	defer os.Remove(own) //nolint:errcheck // a file that is left names a process that is gone
+	defer os.Remove(own)
 	o.Ready(ready, campaigns)
 	return <-ended
 }

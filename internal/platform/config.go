@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ovasabi/ovasabi/internal/server"
+	"github.com/ovasabi/ovasabi/internal/service/nexus"
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
@@ -17,7 +18,8 @@ type Config struct {
 	Admission Admission           `embed:"" group:"Campaigns"`
 	Twins     Twins               `embed:"" group:"Twins"`
 
-	Monitoring Monitoring `embed:"" group:"Monitoring"`
+	Events     nexus.ProcessorConfig `embed:"" group:"Events"`
+	Monitoring Monitoring            `embed:"" group:"Monitoring"`
 }
 
 // Admission says how campaigns share the pool.
@@ -48,6 +50,11 @@ func (c Config) Validate() error {
 		return err
 	}
 	if err := c.Server.Validate(); err != nil {
+		return err
+	}
+	gather := c.Events
+	gather.BatchSize = c.Database.BatchSize
+	if err := gather.Validate(); err != nil {
 		return err
 	}
 	if c.Admission.Share < 1 || c.Admission.Share > 100 {

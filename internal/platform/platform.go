@@ -50,7 +50,8 @@ type Platform struct {
 	metrics     *repository.RepositoryMetrics
 	tracer      *monitoring.Tracer
 	collector   *monitoring.PG18StatsCollector // nil without an address for ovasabi_monitor
-	bell        *nexus.Bell
+	statements  *repository.PreparedStatementPool
+	events      *nexus.Service
 	server      *server.Server
 	closers     []func()
 }
@@ -94,6 +95,14 @@ func (p *Platform) open(ctx context.Context, at Addresses) error {
 func (p *Platform) openPool(ctx context.Context, url string) error {
 	p.tracer = monitoring.NewTracer(p.config.Database.SlowQueryThreshold)
 	opts := []database.Option{database.WithLogger(p.log), database.WithTracer(p.tracer)}
+	if p.config.Database.PreparedStmtCaching {
+		statements, err := repository.NewPreparedStatementPool(repository.WithStatementLogger(p.log))
+		if err != nil {
+			return err
+		}
+		p.statements = statements
+		opts = append(opts, database.WithTracer(statements), database.WithAfterConnect(statements.AfterConnect))
+	}
 	if p.config.Database.MetricsEnabled {
 		metrics, err := repository.NewRepositoryMetrics()
 		if err != nil {
@@ -111,8 +120,14 @@ func (p *Platform) openPool(ctx context.Context, url string) error {
 	}
 	p.DB = db
 	p.closers = append(p.closers, db.Close)
+	if p.statements != nil {
+		p.statements.Use(db.Pool)
+	}
 	if p.metrics != nil {
 		p.metrics.WatchPool("app", db.Pool)
+		if p.statements != nil {
+			p.metrics.WatchStatements(p.statements)
+		}
 	}
 	return nil
 }
@@ -183,12 +198,22 @@ func (p *Platform) openServer() error {
 	if err != nil {
 		return err
 	}
-	p.bell = nexus.NewBell()
-	documents := content.NewService(content.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors})
-	events := nexus.NewService(nexus.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors, Bell: p.bell})
+	gather := p.config.Events
+	gather.BatchSize = p.config.Database.BatchSize
+	p.events = nexus.NewService(nexus.Dependencies{
+		Scope: p.Scope, Twins: p.twins, Cursors: cursors, Listen: p.DB.Pool.Config().ConnConfig,
+		Events: gather, MaxRequestBytes: p.config.Server.MaxRequestBytes, Log: p.log,
+	})
+	p.closers = append(p.closers, p.closeEvents)
+	if err := p.registry.Register(p.events.Processor()); err != nil {
+		return err
+	}
+	documents := content.NewService(content.Dependencies{
+		Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics,
+	})
 	page := dashboard.New(dashboard.Dependencies{
 		Log: p.log, Collector: p.collector, Tracer: p.tracer, Scope: p.Scope,
-		Content: documents, Events: events, Twins: p.twins, Flags: p.DB, Loads: p.admission.Loads,
+		Content: documents, Events: p.events, Twins: p.twins, Flags: p.DB, Loads: p.admission.Loads,
 	})
 	p.server, err = server.New(p.config.Server, server.Dependencies{
 		Log: p.log, Registry: p.registry, Ring: p.ring, Revocations: p.revocations,
@@ -197,11 +222,15 @@ func (p *Platform) openServer() error {
 				Scope: p.Scope, Pool: p.DB.Pool, Loads: p.admission.Loads, Capacity: p.config.Database.MaxOpenConns,
 			}).RPC(),
 			documents.RPC(),
-			user.NewService(user.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors}).RPC(),
-			product.NewService(product.Dependencies{Scope: p.Scope, Twins: p.twins, Cursors: cursors}).RPC(),
-			events.RPC(),
+			user.NewService(user.Dependencies{
+				Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics,
+			}).RPC(),
+			product.NewService(product.Dependencies{
+				Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics,
+			}).RPC(),
+			p.events.RPC(),
 		},
-		Routes: page.Routes(),
+		Routes: append(page.Routes(), p.events.Routes()...),
 		Checks: []server.Check{{Name: "database", Ready: p.DB.Ping}},
 	})
 	return err
@@ -222,12 +251,23 @@ func (p *Platform) Run(ctx context.Context) error {
 	if p.collector != nil {
 		group.Go(func() error { return p.collector.Run(ctx) })
 	}
+	group.Go(func() error {
+		p.events.Run(ctx)
+		return nil
+	})
 	group.Go(func() error { return p.server.Run(ctx) })
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
+}
+
+// closeEvents writes what is still held, after the port has closed and before the pool does.
+func (p *Platform) closeEvents() {
+	if err := p.events.Close(); err != nil {
+		p.log.Error("events were left unwritten; their senders were told", slog.String("error", err.Error()))
+	}
 }
 
 // Close gives back what Open took, last first. Run has returned before.
