@@ -213,7 +213,7 @@ func (p *Platform) openServer() error {
 	})
 	page := dashboard.New(dashboard.Dependencies{
 		Log: p.log, Collector: p.collector, Tracer: p.tracer, Scope: p.Scope,
-		Content: documents, Events: p.events, Twins: p.twins, Flags: p.DB, Loads: p.admission.Loads,
+		Pool: p.DB.Pool, Content: documents, Events: p.events, Twins: p.twins, Flags: p.DB, Loads: p.admission.Loads,
 	})
 	p.server, err = server.New(p.config.Server, server.Dependencies{
 		Log: p.log, Registry: p.registry, Ring: p.ring, Revocations: p.revocations,
