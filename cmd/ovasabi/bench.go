@@ -35,6 +35,7 @@ type benchRun struct {
 	Short       bool    `name:"short" env:"OVASABI_BENCH_SHORT" help:"Tiny sizes: proves that the tool works; its times mean nothing."`
 	List        bool    `name:"list" help:"List the scenarios and end."`
 	JSON        string  `name:"json" env:"OVASABI_BENCH_JSON" type:"path" placeholder:"FILE" help:"File that gets the report as JSON."`
+	Add         bool    `name:"add" env:"OVASABI_BENCH_ADD" help:"Keep the scenarios of the file named by --json that this run does not measure."`
 	HTML        string  `name:"html" env:"OVASABI_BENCH_HTML" type:"path" placeholder:"FILE" help:"File that gets the report as one page with plots."`
 }
 
@@ -52,6 +53,10 @@ func (c benchRun) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 	if err := o.Check(); err != nil {
 		return usage(err)
 	}
+	earlier, err := c.earlier()
+	if err != nil {
+		return usage(err)
+	}
 	var printed error
 	report, err := bench.Run(ctx, o, func(s bench.Scenario) {
 		line.clear()
@@ -62,11 +67,28 @@ func (c benchRun) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 		return err
 	}
 	if len(report.Scenarios) > 0 {
+		if earlier != nil {
+			if err := report.Add(earlier); err != nil {
+				return err
+			}
+		}
 		fmt.Fprintln(t.out)
 		bench.WriteGround(t.out, report)
 		err = errors.Join(err, printed, c.write(report))
 	}
 	return err
+}
+
+// earlier reads the report that --add keeps, before hours are spent on another.
+func (c benchRun) earlier() (*bench.Report, error) {
+	switch {
+	case !c.Add:
+		return nil, nil //nolint:nilnil // nothing is to be kept
+	case c.JSON == "":
+		return nil, fault.Field("add", "needs --json FILE, the report to add to")
+	default:
+		return bench.Read(c.JSON)
+	}
 }
 
 func (c benchRun) write(r *bench.Report) error {

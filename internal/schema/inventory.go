@@ -14,7 +14,7 @@ import (
 var inventorySQL string
 
 // ownTables are the migrator's, and not part of the schema that it keeps.
-var ownTables = []string{"schema_version", "schema_object"}
+var ownTables = []string{"schema_version", "schema_object", "schema_move", "schema_move_source", "schema_verification"}
 
 const objectTableSQL = `
 CREATE TABLE IF NOT EXISTS ovasabi.schema_object (

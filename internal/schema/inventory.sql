@@ -69,6 +69,7 @@ SELECT
 FROM pg_catalog.pg_policy AS p
 JOIN pg_catalog.pg_class AS t ON t.oid = p.polrelid
 WHERE t.relnamespace = 'ovasabi'::regnamespace
+  AND p.polname <> 'schema_move' -- of a move, for as long as it lasts
 UNION ALL
 SELECT
     'function',
@@ -77,12 +78,24 @@ SELECT
 FROM pg_catalog.pg_proc AS f
 WHERE f.pronamespace = 'ovasabi'::regnamespace
   AND f.prokind IN ('f', 'p')
+  AND NOT EXISTS ( -- an extension's own functions are told by its version
+      SELECT
+      FROM pg_catalog.pg_depend AS d
+      WHERE d.classid = 'pg_proc'::regclass
+        AND d.objid = f.oid
+        AND d.deptype = 'e'
+  )
+UNION ALL
+SELECT 'extension', e.extname::text, e.extversion
+FROM pg_catalog.pg_extension AS e
+WHERE e.extnamespace = 'ovasabi'::regnamespace
 UNION ALL
 SELECT 'trigger', t.relname || '.' || g.tgname, pg_catalog.pg_get_triggerdef(g.oid)
 FROM pg_catalog.pg_trigger AS g
 JOIN pg_catalog.pg_class AS t ON t.oid = g.tgrelid
 WHERE t.relnamespace = 'ovasabi'::regnamespace
   AND NOT g.tgisinternal
+  AND g.tgname NOT LIKE 'schema\_move\_%'
 UNION ALL
 SELECT 'statistics', s.stxname::text, pg_catalog.pg_get_statisticsobjdef(s.oid)
 FROM pg_catalog.pg_statistic_ext AS s

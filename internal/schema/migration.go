@@ -2,6 +2,7 @@ package schema
 
 import (
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,8 @@ const (
 	upMark   = "-- +goose Up"
 	downMark = "-- +goose Down"
 )
+
+var noTransaction = regexp.MustCompile(`(?m)^-- \+goose NO TRANSACTION$`)
 
 // migrations are the embedded files in order of version. The tests hold their names to the form.
 var migrations = sync.OnceValue(func() []migration {
@@ -55,7 +58,7 @@ func (m migration) sql(up bool) string {
 	}
 	var b strings.Builder
 	for line := range strings.Lines(part) {
-		if !strings.HasPrefix(line, "-- +goose") {
+		if !strings.HasPrefix(line, "-- +") {
 			b.WriteString(line)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	goosedb "github.com/pressly/goose/v3/database"
 
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
@@ -25,22 +24,31 @@ const versionTable = "ovasabi.schema_version"
 // Options shape a migrator. The zero value of a field takes its default.
 type Options struct {
 	// LockTimeout is how long one statement may wait for a lock, and so how long it
-	// may hold up the readers and writers behind it. Defaults to 2s.
+	// may hold up the readers and writers behind it. Defaults to 500ms.
 	LockTimeout time.Duration
 	// Patience is how long a migration is tried again, and how long another
 	// migrator is waited for. Defaults to 10m.
 	Patience time.Duration
 	// DropData allows `down` to phase 0 while there are campaigns.
 	DropData bool
+	// Partitions of service_event by hash of campaign_id, 1 to 1024; 0 leaves the table
+	// plain. nil keeps what the database has, and takes DefaultPartitions at first.
+	Partitions *int
 	// Progress hears each step in a line for a person. May be nil.
 	Progress func(line string)
 	// Log defaults to one that discards.
 	Log *slog.Logger
+
+	// dial opens the connections, when it is not nil. Tests cut them with it.
+	dial pgconn.DialFunc
+	// checkpoint is called between any two steps; its error ends the run there. Tests
+	// end a migrator with it where a kill might.
+	checkpoint func(name string) error
 }
 
 func (o Options) withDefaults() Options {
 	if o.LockTimeout == 0 {
-		o.LockTimeout = 2 * time.Second
+		o.LockTimeout = 500 * time.Millisecond
 	}
 	if o.Patience == 0 {
 		o.Patience = 10 * time.Minute
@@ -60,6 +68,7 @@ type Migrator struct {
 	o      Options
 	config *pgx.ConnConfig
 	db     *sql.DB
+	atWork bool // under the lock, by which others know
 }
 
 // Open checks the URL and returns a migrator; it connects with the first call. The caller closes it.
@@ -74,6 +83,9 @@ func Open(ownerURL string, o Options) (*Migrator, error) {
 	params["lock_timeout"] = strconv.FormatInt(o.LockTimeout.Milliseconds(), 10)
 	params["statement_timeout"] = "0"
 	params["search_path"] = ""
+	if o.dial != nil {
+		config.DialFunc = o.dial
+	}
 	// Notices of IF EXISTS are noise; warnings are for the operator.
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
 		if n.Severity == "WARNING" {
@@ -84,44 +96,53 @@ func Open(ownerURL string, o Options) (*Migrator, error) {
 	return &Migrator{o: o, config: config, db: stdlib.OpenDB(*config)}, nil
 }
 
+func (m *Migrator) checkpoint(ctx context.Context, name string) error {
+	if m.o.checkpoint != nil {
+		if err := m.o.checkpoint(name); err != nil {
+			return err
+		}
+	}
+	return fault.FromPostgres(ctx.Err())
+}
+
 // Close gives the connections back.
 func (m *Migrator) Close() error { return m.db.Close() }
 
 // Up applies every migration up to and with the phase. What is applied already is left alone.
 func (m *Migrator) Up(ctx context.Context, to Phase) error {
-	return m.underLock(ctx, func(ctx context.Context) error {
-		if err := m.ensureSchema(ctx); err != nil {
+	return m.underLock(ctx, func(ctx context.Context, w *Migrator) error {
+		if err := w.ensureSchema(ctx); err != nil {
 			return err
 		}
-		applied, err := m.applied(ctx)
+		applied, err := w.applied(ctx)
 		if err != nil {
 			return err
 		}
-		return m.apply(ctx, pendingUp(applied, to), true)
+		return w.apply(ctx, pendingUp(applied, to), true)
 	})
 }
 
 // Down reverts every migration above the phase, newest first. To phase 0 it drops
 // the tables with their rows, and asks for Options.DropData when there are any.
 func (m *Migrator) Down(ctx context.Context, to Phase) error {
-	return m.underLock(ctx, func(ctx context.Context) error {
-		if err := m.checkOurs(ctx); err != nil {
+	return m.underLock(ctx, func(ctx context.Context, w *Migrator) error {
+		if err := w.checkOurs(ctx); err != nil {
 			return err
 		}
-		applied, err := m.applied(ctx)
+		applied, err := w.applied(ctx)
 		if err != nil {
 			return err
 		}
 		if to == Empty {
-			if err := m.checkDropData(ctx, applied); err != nil {
+			if err := w.checkDropData(ctx, applied); err != nil {
 				return err
 			}
 		}
-		if err := m.apply(ctx, pendingDown(applied, to), false); err != nil {
+		if err := w.apply(ctx, pendingDown(applied, to), false); err != nil {
 			return err
 		}
 		if to == Empty {
-			return m.dropSchema(ctx)
+			return w.dropSchema(ctx)
 		}
 		return nil
 	})
@@ -179,7 +200,10 @@ func (m *Migrator) apply(ctx context.Context, pending []migration, up bool) erro
 	if err != nil {
 		return err
 	}
-	byHand, err := m.changedByHand(ctx, pending)
+	if err := m.endLeftMove(ctx, func(s moveState) bool { return !m.goesOn(s, pending, up) }); err != nil {
+		return err
+	}
+	byHand, err := m.changedByHand(ctx)
 	if err != nil {
 		return err
 	}
@@ -188,8 +212,11 @@ func (m *Migrator) apply(ctx context.Context, pending []migration, up bool) erro
 		verb = "revert"
 	}
 	for i, step := range pending {
+		if err := m.checkpoint(ctx, step.name); err != nil {
+			return err
+		}
 		m.o.Progress(fmt.Sprintf("%s %s (%d of %d)", verb, step.name, i+1, len(pending)))
-		err := m.retry(ctx, step, func() error {
+		err := m.retry(ctx, step.name, func() error {
 			_, err := provider.ApplyVersion(ctx, step.version, up)
 			if errors.Is(err, goose.ErrAlreadyApplied) {
 				return nil
@@ -204,7 +231,22 @@ func (m *Migrator) apply(ctx context.Context, pending []migration, up bool) erro
 	if err != nil || len(applied) == 0 {
 		return err
 	}
-	if len(pending) == 0 {
+	moved := false
+	if up {
+		if moved, err = m.repartition(ctx, applied); err != nil {
+			return err
+		}
+	}
+	if err := m.endLeftMove(ctx, anyMove); err != nil {
+		return err
+	}
+	if err := m.repairIndexes(ctx); err != nil {
+		return err
+	}
+	if err := m.checkpoint(ctx, "record"); err != nil {
+		return err
+	}
+	if len(pending) == 0 && !moved {
 		if same, err := m.recorded(ctx, applied); err != nil || same {
 			return err
 		}
@@ -214,9 +256,9 @@ func (m *Migrator) apply(ctx context.Context, pending []migration, up bool) erro
 
 // changedByHand tells, before a run, what is not as the last run left it; the
 // record keeps those as they were. After a run that was cut short nothing can be told.
-func (m *Migrator) changedByHand(ctx context.Context, pending []migration) ([]Drift, error) {
+func (m *Migrator) changedByHand(ctx context.Context) ([]Drift, error) {
 	applied, err := m.applied(ctx)
-	if err != nil || len(applied) == 0 || len(pending) == 0 {
+	if err != nil || len(applied) == 0 {
 		return nil, err
 	}
 	if same, err := m.recorded(ctx, applied); err != nil || !same {
@@ -225,23 +267,9 @@ func (m *Migrator) changedByHand(ctx context.Context, pending []migration) ([]Dr
 	return m.drift(ctx)
 }
 
-func (m *Migrator) provider() (*goose.Provider, error) {
-	store, err := goosedb.NewStore(goosedb.DialectPostgres, versionTable)
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(goose.DialectCustom, m.db, sqlFiles(),
-		goose.WithStore(store),
-		goose.WithDisableGlobalRegistry(true),
-		goose.WithSlog(m.o.Log),
-		// A phase may gain a migration after a later phase was applied.
-		goose.WithAllowOutofOrder(true),
-	)
-}
-
 // retry runs a step until it no longer meets somebody else: a lock that is held,
 // a deadlock, or another database's migration that writes the same shared role.
-func (m *Migrator) retry(ctx context.Context, step migration, fn func() error) error {
+func (m *Migrator) retry(ctx context.Context, name string, fn func() error) error {
 	deadline := time.Now().Add(m.o.Patience)
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := fn()
@@ -254,7 +282,7 @@ func (m *Migrator) retry(ctx context.Context, step migration, fn func() error) e
 		if time.Now().Add(pause).After(deadline) {
 			return fault.New(fault.Unavailable, "gave up after %s: a lock that it needs is held by others; end the long transactions on this table, or run it again at a quieter time: %w", m.o.Patience, err)
 		}
-		m.o.Progress(fmt.Sprintf("%s: a lock is held by others, trying again", step.name))
+		m.o.Progress(fmt.Sprintf("%s: a lock is held by others, trying again", name))
 		if err := wait(ctx, pause); err != nil {
 			return err
 		}
@@ -276,6 +304,14 @@ func isPassing(err error) bool {
 	default:
 		return false
 	}
+}
+
+// codeOf is the SQLSTATE of an error that the server told, or "".
+func codeOf(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return ""
 }
 
 // migrationFault keeps the server's own words: they are for the operator, and DDL quotes no rows.

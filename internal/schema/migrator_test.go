@@ -126,7 +126,7 @@ func TestTwoMigratorsAreOne(t *testing.T) {
 }
 
 func TestALockThatIsHeldIsWaitedForInShortTurns(t *testing.T) {
-	db := pgtest.New(t)
+	db := pgtest.New(t, pgtest.Phase(int(schema.Foundation)))
 	m := migrator(t, db.OwnerURL, schema.Options{LockTimeout: 50 * time.Millisecond, DropData: true})
 	blocker, err := db.Owner(t).Begin(t.Context())
 	require.NoError(t, err)
@@ -197,10 +197,14 @@ func TestPlanShowsTheSQLAndChangesNothing(t *testing.T) {
 
 // An owner on a hosted server is no superuser: it may create roles and its own database, no more.
 func TestAnOwnerWithoutSuperuserMigrates(t *testing.T) {
+	pgtest.New(t) // so that the roles are there, whoever made them
 	db := pgtest.New(t, pgtest.Empty())
 	owner := db.Owner(t)
 	role := "hosted_" + db.Name
-	_, err := owner.Exec(t.Context(), `CREATE ROLE `+pgx.Identifier{role}.Sanitize()+` LOGIN CREATEROLE PASSWORD 'secret'`)
+	// On a server of its own the owner makes the roles, and so may enter them.
+	_, err := owner.Exec(t.Context(), `
+CREATE ROLE `+pgx.Identifier{role}.Sanitize()+` LOGIN CREATEROLE PASSWORD 'secret';
+GRANT ovasabi_search, ovasabi_crossing TO `+pgx.Identifier{role}.Sanitize()+` WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx := context.Background()

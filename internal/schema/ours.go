@@ -6,14 +6,17 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
 const (
 	// lockKey is the advisory lock of one migrator a database ("ovasabi" in ASCII).
-	lockKey   int64 = 0x6f766173616269
-	minServer       = 180000
+	lockKey int64 = 0x6f766173616269
+	// workKey is held, shared, by every connection that does a migrator's work.
+	workKey   = lockKey + 1
+	minServer = 180000
 )
 
 // ensureSchema makes the schema when it is not there, and otherwise checks that it is ours.
@@ -72,8 +75,10 @@ SELECT
 
 // underLock runs fn as the only migrator of this database. A second one waits,
 // and then finds the work done. The lock ends with its session, so a migrator
-// that is killed holds up nobody.
-func (m *Migrator) underLock(ctx context.Context, fn func(context.Context) error) error {
+// that is killed holds up nobody; but a statement of its may still be running on
+// the server, and is waited for as well: fn is given a migrator whose connections
+// each hold a lock that says so.
+func (m *Migrator) underLock(ctx context.Context, fn func(ctx context.Context, w *Migrator) error) error {
 	conn, err := pgx.ConnectConfig(ctx, m.config.Copy())
 	if err != nil {
 		return fault.New(fault.Unavailable, "could not connect to PostgreSQL to migrate: %w", err)
@@ -86,27 +91,42 @@ func (m *Migrator) underLock(ctx context.Context, fn func(context.Context) error
 	if version < minServer {
 		return fault.New(fault.Invalid, "the server is PostgreSQL %d, and OVASABI needs 18 or newer", version/10000)
 	}
-	if err := m.waitForLock(ctx, conn); err != nil {
+	if err := m.waitForLock(ctx, conn, lockKey, "another migrator is at work on this database"); err != nil {
 		return err
 	}
-	return fn(ctx)
+	if err := m.waitForLock(ctx, conn, workKey, "a statement of a migrator that was killed is still running"); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, `SELECT pg_catalog.pg_advisory_unlock($1)`, workKey); err != nil {
+		return migrationFault(err)
+	}
+	w := *m
+	w.atWork = true
+	w.db = stdlib.OpenDB(*m.config, stdlib.OptionAfterConnect(holdWorkLock))
+	defer w.db.Close() //nolint:errcheck // the work is done or its error is told
+	return fn(ctx, &w)
 }
 
-func (m *Migrator) waitForLock(ctx context.Context, conn *pgx.Conn) error {
+func holdWorkLock(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT pg_catalog.pg_advisory_lock_shared($1)`, workKey)
+	return err
+}
+
+func (m *Migrator) waitForLock(ctx context.Context, conn *pgx.Conn, key int64, held string) error {
 	deadline := time.Now().Add(m.o.Patience)
 	for told := false; ; told = true {
 		var got bool
-		if err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_lock($1)`, lockKey).Scan(&got); err != nil {
+		if err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_lock($1)`, key).Scan(&got); err != nil {
 			return migrationFault(err)
 		}
 		if got {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fault.New(fault.Unavailable, "another migrator has been at work on this database for longer than %s: see pg_stat_activity for application_name 'ovasabi migrate'", m.o.Patience)
+			return fault.New(fault.Unavailable, "%s for longer than %s: see pg_stat_activity for application_name 'ovasabi migrate'", held, m.o.Patience)
 		}
 		if !told {
-			m.o.Progress("another migrator is at work on this database: waiting for it")
+			m.o.Progress(held + ": waiting for it")
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
 			return err
@@ -177,7 +197,7 @@ func (m *Migrator) checkDropData(ctx context.Context, applied []int64) error {
 
 // dropSchema removes what the migrator itself made. Anything else in the schema keeps it.
 func (m *Migrator) dropSchema(ctx context.Context) error {
-	_, err := m.db.ExecContext(ctx, `DROP TABLE IF EXISTS ovasabi.schema_object, ovasabi.schema_version; DROP SCHEMA IF EXISTS ovasabi`)
+	_, err := m.db.ExecContext(ctx, `DROP TABLE IF EXISTS ovasabi.schema_object, ovasabi.schema_version, ovasabi.schema_move, ovasabi.schema_move_source, ovasabi.schema_verification; DROP SCHEMA IF EXISTS ovasabi`)
 	if err != nil {
 		return migrationFault(err)
 	}

@@ -14,6 +14,10 @@ type Status struct {
 	Pending []string `json:"pending"`
 	// Invalid are indexes that a build left unusable.
 	Invalid []string `json:"invalid"`
+	// Unfinished is work that was cut short: the next `up` goes on with it, `down` undoes it.
+	Unfinished []string `json:"unfinished"`
+	// Partitions are the tables in partitions, and how many each has.
+	Partitions map[string]int `json:"partitions"`
 	// Drift are objects changed by hand since the last migration.
 	Drift []Drift `json:"drift"`
 	// Objects are the tables and indexes with their sizes.
@@ -61,9 +65,36 @@ WHERE c.relnamespace = to_regnamespace('ovasabi')
   AND NOT c.relispartition
 ORDER BY 1 DESC, 2`
 
+const partitionedSQL = `
+SELECT c.relname::text, (SELECT count(*) FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = c.oid)
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = to_regnamespace('ovasabi')
+  AND c.relkind = 'p'
+  AND NOT c.relispartition
+ORDER BY 1`
+
+// unfinished tells of a move that was cut short, with the place that it reached.
+func (m *Migrator) unfinished(ctx context.Context) ([]string, error) {
+	var exists bool
+	if err := m.db.QueryRowContext(ctx, `SELECT to_regclass('ovasabi.schema_move_source') IS NOT NULL`).Scan(&exists); err != nil || !exists {
+		return []string{}, migrationFault(err)
+	}
+	type row struct{ Line string }
+	moves, err := query[row](ctx, m.db, `
+SELECT format('move of %s: %s, begun at %s, %s%% of the pages copied', m.table_name, m.stage, m.started_at, coalesce(round(100 * sum(s.next_block) / NULLIF(sum(s.blocks), 0)), 100))
+FROM ovasabi.schema_move AS m
+LEFT JOIN ovasabi.schema_move_source AS s ON s.side = 'table'
+GROUP BY m.table_name, m.stage, m.started_at`)
+	lines := make([]string, len(moves))
+	for i, move := range moves {
+		lines[i] = move.Line
+	}
+	return lines, err
+}
+
 // Status reads the catalog; it takes no lock that anybody could wait for.
 func (m *Migrator) Status(ctx context.Context) (Status, error) {
-	s := Status{Latest: Latest(), Pending: []string{}, Invalid: []string{}, Drift: []Drift{}, Objects: []Object{}}
+	s := Status{Latest: Latest(), Pending: []string{}, Invalid: []string{}, Unfinished: []string{}, Partitions: map[string]int{}, Drift: []Drift{}, Objects: []Object{}}
 	if err := m.checkOurs(ctx); err != nil {
 		return s, err
 	}
@@ -84,6 +115,20 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	}
 	for _, i := range invalid {
 		s.Invalid = append(s.Invalid, i.Name)
+	}
+	if s.Unfinished, err = m.unfinished(ctx); err != nil {
+		return s, err
+	}
+	type parted struct {
+		Name  string
+		Count int
+	}
+	partitioned, err := query[parted](ctx, m.db, partitionedSQL)
+	if err != nil {
+		return s, err
+	}
+	for _, p := range partitioned {
+		s.Partitions[p.Name] = p.Count
 	}
 	if s.Objects, err = query[Object](ctx, m.db, objectsSQL); err != nil {
 		return s, err

@@ -14,9 +14,13 @@ import (
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
-// pipelineBytes bounds what one round trip of an all-or-nothing Execute carries,
-// because pgx holds all of it in memory at once.
-const pipelineBytes = 8 << 20
+// oneTripRows and oneTripBytes bound what an all-or-nothing Execute writes in one
+// round trip, in which pgx holds all of it in memory at once. What is larger is
+// streamed: two round trips more, that begin and commit, and less time.
+const (
+	oneTripRows  = 2 * DefaultBatchRows
+	oneTripBytes = DefaultBatchBytes
+)
 
 // Execute writes the pending rows.
 //
@@ -123,18 +127,17 @@ func (b *Batch) executeAll(ctx context.Context) error {
 // commitAll writes all chunks in one transaction: the implicit one of a single
 // round trip where they fit, else one of its own.
 func (b *Batch) commitAll(ctx context.Context, rows selection, chunks []selection) (failed int, err error) {
-	groups := b.pipelines(chunks)
 	if tx, ok := b.q.(pgx.Tx); ok {
 		err = database.Savepoint(ctx, tx, func(ctx context.Context, tx pgx.Tx) error {
-			failed, err = b.writeGroups(ctx, tx, chunks, groups)
+			failed, err = b.writeAll(ctx, tx, chunks)
 			return err
 		})
-	} else if len(groups) == 1 {
+	} else if b.fitOneTrip(chunks) {
 		return b.commit(ctx, chunks)
 	} else {
 		err = inTx(ctx, b.q, database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
 			b.reset(rows) // a transaction that met another one runs again
-			failed, err = b.writeGroups(ctx, tx, chunks, groups)
+			failed, err = b.writeAll(ctx, tx, chunks)
 			return err
 		})
 	}
@@ -144,36 +147,37 @@ func (b *Batch) commitAll(ctx context.Context, rows selection, chunks []selectio
 	return failed, err
 }
 
-// pipelines groups chunks into round trips, each given by the number of its chunks.
-func (b *Batch) pipelines(chunks []selection) []int {
-	var groups []int
-	count, bytes := 0, 0
+// fitOneTrip reports whether the chunks go in one round trip: one does always.
+func (b *Batch) fitOneTrip(chunks []selection) bool {
+	rows, bytes := 0, 0
 	for _, c := range chunks {
-		size := 0
+		rows += c.n
 		for i := range c.n {
-			size += int(b.sizes[c.row(i)])
+			bytes += int(b.sizes[c.row(i)])
 		}
-		if count > 0 && bytes+size > pipelineBytes {
-			groups = append(groups, count)
-			count, bytes = 0, 0
-		}
-		count++
-		bytes += size
 	}
-	return append(groups, count)
+	return len(chunks) <= 1 || rows <= oneTripRows && bytes <= oneTripBytes
 }
 
-func (b *Batch) writeGroups(ctx context.Context, q database.Querier, chunks []selection, groups []int) (failed int, err error) {
-	done := 0
-	for _, n := range groups {
-		failed, err := b.write(ctx, q, chunks[done:done+n])
-		if err != nil {
-			if failed >= 0 {
-				failed += done
+// writeAll writes chunks inside a transaction.
+func (b *Batch) writeAll(ctx context.Context, tx pgx.Tx, chunks []selection) (failed int, err error) {
+	if b.fitOneTrip(chunks) {
+		return b.write(ctx, tx, chunks)
+	}
+	if conn, config := streamConn(tx); conn != nil && b.copying == neverCopy {
+		failed, err = b.stream(ctx, conn, config, chunks)
+		if err == nil && b.conflict == Skip {
+			err = b.findSkipped(ctx, tx, chunks)
+		}
+		return failed, err
+	}
+	for i, c := range chunks {
+		if failed, err := b.write(ctx, tx, []selection{c}); err != nil {
+			if failed == 0 {
+				failed = i
 			}
 			return failed, err
 		}
-		done += n
 	}
 	return -1, nil
 }

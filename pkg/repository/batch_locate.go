@@ -27,8 +27,10 @@ func (b *Batch) locate(ctx context.Context, chunks []selection, failed int) *Row
 			}
 		}()
 		// Rows before may be what the row conflicts with.
-		if _, err := b.writeGroups(ctx, tx, chunks[:failed], b.pipelines(chunks[:failed])); failed > 0 && err != nil {
-			return err
+		if failed > 0 {
+			if _, err := b.writeAll(ctx, tx, chunks[:failed]); err != nil {
+				return err
+			}
 		}
 		rest := chunks[failed]
 		var last error

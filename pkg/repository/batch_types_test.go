@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +141,16 @@ func TestBatchKeepsEveryKindOfValue(t *testing.T) {
 		"describe mode": func(f *fixture) (database.Querier, []repository.BatchOption) {
 			return campaign.NewScope(openMode(t, f, pgx.QueryExecModeCacheDescribe)), nil
 		},
+		"streamed": func(f *fixture) (database.Querier, []repository.BatchOption) { return f.scope, nil },
+		"streamed, a pool": func(f *fixture) (database.Querier, []repository.BatchOption) {
+			return f.owner, []repository.BatchOption{repository.MaxRows(2)}
+		},
+		"streamed, exec mode": func(f *fixture) (database.Querier, []repository.BatchOption) {
+			return campaign.NewScope(openMode(t, f, pgx.QueryExecModeExec)), nil
+		},
+		"streamed, simple protocol": func(f *fixture) (database.Querier, []repository.BatchOption) {
+			return campaign.NewScope(openMode(t, f, pgx.QueryExecModeSimpleProtocol)), nil
+		},
 		"simple protocol": func(f *fixture) (database.Querier, []repository.BatchOption) {
 			return campaign.NewScope(openMode(t, f, pgx.QueryExecModeSimpleProtocol)), nil
 		},
@@ -154,13 +165,21 @@ func TestBatchKeepsEveryKindOfValue(t *testing.T) {
 			for _, row := range kindRows() {
 				require.NoError(t, b.AddRow(row...))
 			}
+			if strings.HasPrefix(name, "streamed") {
+				for i := range streamed {
+					row := kindRows()[0]
+					row[0] = fmt.Sprintf("filler-%d", i)
+					require.NoError(t, b.AddRow(row...))
+				}
+			}
 			require.NoError(t, b.Execute(f.one))
+			f.exec(t, `DELETE FROM ovasabi.kinds WHERE name LIKE 'filler-%'`)
 			rows, err := f.owner.Query(f.one, kindsAsText)
 			require.NoError(t, err)
 			got, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			require.NoError(t, err)
 			require.Equal(t, kindsExpected, got)
-			for i, id := range b.GetInsertedIDs() {
+			for i, id := range b.GetInsertedIDs()[:len(kindRows())] {
 				require.EqualValues(t, 1, f.count(t, `SELECT count(*) FROM ovasabi.kinds WHERE id = $1 AND name = $2`, id, fmt.Sprint(kindRows()[i][0])))
 			}
 		})

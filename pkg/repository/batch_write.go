@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/ovasabi/ovasabi/pkg/campaign"
@@ -79,9 +80,7 @@ func (b *Batch) read(results pgx.BatchResults, c selection) error {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}
-		for i := range c.n {
-			b.settle(c.row(i), Inserted, 0)
-		}
+		b.settleAll(c)
 		return nil
 	}
 	rows, err := results.Query()
@@ -91,28 +90,43 @@ func (b *Batch) read(results pgx.BatchResults, c selection) error {
 	defer rows.Close()
 	match := matcher{batch: b, chunk: c}
 	for rows.Next() {
-		raw := rows.RawValues()
-		id, err := readInt(raw[0], rows.FieldDescriptions()[0].Format)
+		if err := match.take(rows.RawValues(), rows.FieldDescriptions()); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// settleAll settles the rows of a statement that returns none.
+func (b *Batch) settleAll(c selection) {
+	for i := range c.n {
+		b.settle(c.row(i), Inserted, 0)
+	}
+}
+
+// take settles the row to which a returned one belongs.
+func (m *matcher) take(raw [][]byte, fields []pgconn.FieldDescription) error {
+	b := m.batch
+	id, err := readInt(raw[0], fields[0].Format)
+	if err != nil {
+		return err
+	}
+	row, ok := m.find(raw[1 : 1+len(b.table.key)])
+	if !ok {
+		return fault.New(fault.Internal, "the server returned a key of %s that was not sent: a trigger or a collation changes key columns", b.table.Name())
+	}
+	outcome := Inserted
+	if b.conflict == Update {
+		inserted, err := readInt(raw[len(raw)-1], fields[len(raw)-1].Format)
 		if err != nil {
 			return err
 		}
-		row, ok := match.find(raw[1 : 1+len(b.table.key)])
-		if !ok {
-			return fault.New(fault.Internal, "the server returned a key of %s that was not sent: a trigger or a collation changes key columns", b.table.Name())
+		if inserted == 0 {
+			outcome = Updated
 		}
-		outcome := Inserted
-		if b.conflict == Update {
-			inserted, err := readInt(raw[len(raw)-1], rows.FieldDescriptions()[len(raw)-1].Format)
-			if err != nil {
-				return err
-			}
-			if inserted == 0 {
-				outcome = Updated
-			}
-		}
-		b.settle(row, outcome, id)
 	}
-	return rows.Err()
+	b.settle(row, outcome, id)
+	return nil
 }
 
 // readInt reads an integer column in either of the protocol's formats.

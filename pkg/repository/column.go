@@ -22,6 +22,8 @@ type column interface {
 	isNull(i int) bool
 	// array returns the chosen values as the argument of one array parameter.
 	array(s selection) any
+	// encode appends the same array as the wire has it.
+	encode(buf []byte, s selection) []byte
 	// at returns value i as an argument of its own.
 	at(i int) any
 	// appendKey appends the text form of value i, as kind.keyText returns it.
@@ -53,7 +55,9 @@ type values[E any] struct {
 	parse func(k kind, m *pgtype.Map, v any) (E, int, error)
 	null  func(*E) bool
 	key   func(b []byte, e *E) []byte
-	types *typeMap
+	// element appends a value that is not NULL, after its length, as the wire has it.
+	element func(buf []byte, e *E) []byte
+	types   *typeMap
 }
 
 func (c *values[E]) add(v any) (int, error) {
@@ -114,24 +118,25 @@ func (t *typeMap) get() *pgtype.Map { return t.m }
 func newColumn(k kind, types *typeMap) column {
 	switch k.storage {
 	case storedInt:
-		return &values[pgtype.Int8]{kind: k, types: types, parse: parseInt,
+		return &values[pgtype.Int8]{kind: k, types: types, parse: parseInt, element: appendInt8,
 			null: func(e *pgtype.Int8) bool { return !e.Valid },
 			key:  func(b []byte, e *pgtype.Int8) []byte { return strconv.AppendInt(b, e.Int64, 10) }}
 	case storedFloat:
-		return &values[pgtype.Float8]{kind: k, types: types, parse: parseFloat, null: func(e *pgtype.Float8) bool { return !e.Valid }}
+		return &values[pgtype.Float8]{kind: k, types: types, parse: parseFloat, element: appendFloat8,
+			null: func(e *pgtype.Float8) bool { return !e.Valid }}
 	case storedBool:
-		return &values[pgtype.Bool]{kind: k, types: types, parse: parseBool,
+		return &values[pgtype.Bool]{kind: k, types: types, parse: parseBool, element: appendBool,
 			null: func(e *pgtype.Bool) bool { return !e.Valid },
 			key:  func(b []byte, e *pgtype.Bool) []byte { return strconv.AppendBool(b, e.Bool) }}
 	case storedTime:
-		return &values[pgtype.Timestamptz]{kind: k, types: types, parse: parseTime,
+		return &values[pgtype.Timestamptz]{kind: k, types: types, parse: parseTime, element: appendTimestamptz,
 			null: func(e *pgtype.Timestamptz) bool { return !e.Valid },
 			key:  func(b []byte, e *pgtype.Timestamptz) []byte { return strconv.AppendInt(b, e.Time.UnixMicro(), 10) }}
 	case storedUUID:
-		return &values[pgtype.UUID]{kind: k, types: types, parse: parseUUID,
+		return &values[pgtype.UUID]{kind: k, types: types, parse: parseUUID, element: appendUUIDBytes,
 			null: func(e *pgtype.UUID) bool { return !e.Valid }, key: appendUUID}
 	default:
-		c := &values[pgtype.Text]{kind: k, types: types, parse: parseText,
+		c := &values[pgtype.Text]{kind: k, types: types, parse: parseText, element: appendText,
 			null: func(e *pgtype.Text) bool { return !e.Valid },
 			key:  func(b []byte, e *pgtype.Text) []byte { return append(b, e.String...) }}
 		switch k.storage {

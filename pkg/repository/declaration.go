@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/twin"
 )
 
@@ -34,17 +35,12 @@ func (d *Declaration) Name() string { return d.name }
 // SQL returns the text, or a twin's plain side.
 func (d *Declaration) SQL() string { return d.sql }
 
-type queryNameKey struct{}
-
-// WithQueryName returns a context in which a query that is not declared goes by
-// this name in metrics and traces. The name must be one of few, never made from input.
-func WithQueryName(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, queryNameKey{}, name)
-}
-
-func queryNameOf(ctx context.Context) string {
-	name, _ := ctx.Value(queryNameKey{}).(string)
-	return name
+// named gives the statements of a call the declaration's name, for tracers.
+func (d *Declaration) named(ctx context.Context) context.Context {
+	if d.name == "" {
+		return ctx
+	}
+	return database.WithQueryName(ctx, d.name)
 }
 
 // operations are the labels that operationOf gives.

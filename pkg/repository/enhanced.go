@@ -66,7 +66,7 @@ func (r *EnhancedBaseRepository) QueryRow(ctx context.Context, d *Declaration, a
 // Exec implements Repository.
 func (r *EnhancedBaseRepository) Exec(ctx context.Context, d *Declaration, args ...any) (pgconn.CommandTag, error) {
 	c := r.start(ctx, d.name, d.operation)
-	tag, err := r.exec(ctx, d, args)
+	tag, err := r.exec(d.named(ctx), d, args)
 	c.end(tag.RowsAffected(), err)
 	return tag, err
 }
@@ -87,9 +87,9 @@ func (r *EnhancedBaseRepository) exec(ctx context.Context, d *Declaration, args 
 }
 
 // QueryWithMetrics runs a text that is not declared, through the statement pool
-// and measured under the context's query name (see WithQueryName), or "other".
+// and measured under the context's name (see database.WithQueryName), or "other".
 func (r *EnhancedBaseRepository) QueryWithMetrics(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
-	return r.Query(ctx, &Declaration{name: queryNameOf(ctx), operation: operationOf(query), sql: query}, args...)
+	return r.Query(ctx, &Declaration{name: database.QueryName(ctx), operation: operationOf(query), sql: query}, args...)
 }
 
 // NewBatch implements Repository. The batch is measured.
@@ -114,7 +114,7 @@ func (r *EnhancedBaseRepository) start(ctx context.Context, name, operation stri
 
 func (r *EnhancedBaseRepository) query(ctx context.Context, d *Declaration, args []any) (*peekedRows, error) {
 	c := r.start(ctx, d.name, d.operation)
-	rows, err := r.run(ctx, d, args)
+	rows, err := r.run(d.named(ctx), d, args)
 	if err != nil {
 		c.end(0, err)
 		return nil, err

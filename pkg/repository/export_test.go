@@ -41,3 +41,13 @@ func (s TestShares) Labels() []string {
 
 // Sketched returns how many campaigns are remembered without a place.
 func (s TestShares) Sketched() int { return len(s.sketch) }
+
+// ReverseReturning returns the table with statements that hand out their rows
+// backwards: what RETURNING is allowed to do.
+func ReverseReturning(t *Table) *Table {
+	reversed := *t
+	for i, text := range reversed.texts {
+		reversed.texts[i] = "WITH written AS (" + text + ") SELECT * FROM written ORDER BY 2 DESC"
+	}
+	return &reversed
+}

@@ -31,6 +31,8 @@ type kind struct {
 	array string
 	// arrayOID is the same for pgx, where it must encode without asking the server.
 	arrayOID uint32
+	// oid is the type of the parameter's elements.
+	oid uint32
 	// cast says that the element type is not the column's own and must be cast in
 	// the statement. Never for varchar(n): an explicit cast would cut silently.
 	cast bool
@@ -75,7 +77,7 @@ func kindOf(typeName string) (kind, error) {
 	case "text", "varchar", "bpchar", "citext":
 		// citext and bpchar compare otherwise than Go does.
 		same := canonicalName(base) == "text" || canonicalName(base) == "varchar"
-		return kind{storage: storedText, array: "text[]", arrayOID: pgtype.TextArrayOID, keyable: same}, nil
+		return kind{storage: storedText, array: "text[]", arrayOID: pgtype.TextArrayOID, oid: pgtype.TextOID, keyable: same}, nil
 	case "int8":
 		return integer(math.MinInt64, math.MaxInt64, false), nil
 	case "int4":
@@ -83,28 +85,28 @@ func kindOf(typeName string) (kind, error) {
 	case "int2":
 		return integer(math.MinInt16, math.MaxInt16, true), nil
 	case "float8":
-		return kind{storage: storedFloat, array: "double precision[]", arrayOID: pgtype.Float8ArrayOID}, nil
+		return kind{storage: storedFloat, array: "double precision[]", arrayOID: pgtype.Float8ArrayOID, oid: pgtype.Float8OID}, nil
 	case "float4":
-		return kind{storage: storedFloat, array: "double precision[]", arrayOID: pgtype.Float8ArrayOID, cast: true}, nil
+		return kind{storage: storedFloat, array: "double precision[]", arrayOID: pgtype.Float8ArrayOID, oid: pgtype.Float8OID, cast: true}, nil
 	case "bool":
-		return kind{storage: storedBool, array: "boolean[]", arrayOID: pgtype.BoolArrayOID, keyable: true}, nil
+		return kind{storage: storedBool, array: "boolean[]", arrayOID: pgtype.BoolArrayOID, oid: pgtype.BoolOID, keyable: true}, nil
 	case "timestamptz":
-		return kind{storage: storedTime, array: "timestamptz[]", arrayOID: pgtype.TimestamptzArrayOID, cast: modifier != "", keyable: modifier == ""}, nil
+		return kind{storage: storedTime, array: "timestamptz[]", arrayOID: pgtype.TimestamptzArrayOID, oid: pgtype.TimestamptzOID, cast: modifier != "", keyable: modifier == ""}, nil
 	case "uuid":
-		return kind{storage: storedUUID, array: "uuid[]", arrayOID: pgtype.UUIDArrayOID, keyable: true}, nil
+		return kind{storage: storedUUID, array: "uuid[]", arrayOID: pgtype.UUIDArrayOID, oid: pgtype.UUIDOID, keyable: true}, nil
 	case "json", "jsonb":
-		return kind{storage: storedJSON, array: "text[]", arrayOID: pgtype.TextArrayOID, cast: true}, nil
+		return kind{storage: storedJSON, array: "text[]", arrayOID: pgtype.TextArrayOID, oid: pgtype.TextOID, cast: true}, nil
 	default:
 		return literal(typeName, canonicalName(base)), nil
 	}
 }
 
 func integer(lowest, highest int64, cast bool) kind {
-	return kind{storage: storedInt, array: "bigint[]", arrayOID: pgtype.Int8ArrayOID, cast: cast, keyable: true, lowest: lowest, highest: highest}
+	return kind{storage: storedInt, array: "bigint[]", arrayOID: pgtype.Int8ArrayOID, oid: pgtype.Int8OID, cast: cast, keyable: true, lowest: lowest, highest: highest}
 }
 
 func literal(_, pgxName string) kind {
-	k := kind{storage: storedLiteral, array: "text[]", arrayOID: pgtype.TextArrayOID, cast: true}
+	k := kind{storage: storedLiteral, array: "text[]", arrayOID: pgtype.TextArrayOID, oid: pgtype.TextOID, cast: true}
 	if t, ok := literalTypes.TypeForName(pgxName); ok {
 		k.typeOID = t.OID
 	}

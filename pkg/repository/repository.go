@@ -61,7 +61,7 @@ func (r *BaseRepository) Querier() database.Querier { return r.q }
 
 // Query implements Repository.
 func (r *BaseRepository) Query(ctx context.Context, d *Declaration, args ...any) (pgx.Rows, error) {
-	rows, err := r.q.Query(ctx, d.sql, args...)
+	rows, err := r.q.Query(d.named(ctx), d.sql, args...)
 	if err != nil {
 		return nil, fault.FromPostgres(err)
 	}
@@ -70,12 +70,12 @@ func (r *BaseRepository) Query(ctx context.Context, d *Declaration, args ...any)
 
 // QueryRow implements Repository.
 func (r *BaseRepository) QueryRow(ctx context.Context, d *Declaration, args ...any) pgx.Row {
-	return plainRow{r.q.QueryRow(ctx, d.sql, args...)}
+	return plainRow{r.q.QueryRow(d.named(ctx), d.sql, args...)}
 }
 
 // Exec implements Repository.
 func (r *BaseRepository) Exec(ctx context.Context, d *Declaration, args ...any) (pgconn.CommandTag, error) {
-	tag, err := r.q.Exec(ctx, d.sql, args...)
+	tag, err := r.q.Exec(d.named(ctx), d.sql, args...)
 	return tag, fault.FromPostgres(err)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/pkg/campaign"
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/repository"
 	"github.com/ovasabi/ovasabi/pkg/twin"
@@ -209,7 +210,7 @@ func TestMetricsCarryNamesOutcomesAndNoSQL(t *testing.T) {
 	}
 	_, err = r.Exec(f.one, repository.Declare("event.break", `UPDATE ovasabi.service_event SET event_type = $1`), "no event type")
 	require.ErrorIs(t, err, fault.Invalid)
-	rows, err := r.QueryWithMetrics(repository.WithQueryName(f.one, "event.adhoc"), `SELECT event_id FROM ovasabi.service_event WHERE entity_id <> $1`, "")
+	rows, err := r.QueryWithMetrics(database.WithQueryName(f.one, "event.adhoc"), `SELECT event_id FROM ovasabi.service_event WHERE entity_id <> $1`, "")
 	require.NoError(t, err)
 	rows.Close()
 

@@ -17,7 +17,7 @@ import (
 // it in its cache or prepares it. It is safe for concurrent use.
 //
 // Outside a transaction a plan that a migration made stale is planned anew and
-// the statement run again, once, unseen by the caller.
+// the statement run again, unseen by the caller: once a migration that it meets.
 type Statement struct {
 	pool       *PreparedStatementPool
 	sql        string
@@ -51,14 +51,17 @@ func (s *Statement) Query(ctx context.Context, q database.Querier, args ...any) 
 
 // query returns once it is known that the plan fits: with the first row, or the end.
 func (s *Statement) query(ctx context.Context, q database.Querier, args []any) (*peekedRows, error) {
-	rows, err := peek(ctx, q, s.sql, args)
-	if err != nil && s.retry(q, err) {
-		rows, err = peek(ctx, q, s.sql+onceMore, args)
+	text := s.sql
+	for attempt := 1; ; attempt++ {
+		rows, err := peek(ctx, q, text, args)
+		if err == nil {
+			return rows, nil
+		}
+		if !s.retry(q, err, attempt) {
+			return nil, fault.FromPostgres(err)
+		}
+		text = s.sql + onceMore
 	}
-	if err != nil {
-		return nil, fault.FromPostgres(err)
-	}
-	return rows, nil
 }
 
 // QueryRow runs the statement and reads its first row; Scan returns a NotFound fault when there is none.
@@ -72,11 +75,14 @@ func (s *Statement) QueryRow(ctx context.Context, q database.Querier, args ...an
 
 // Exec runs the statement for its effect.
 func (s *Statement) Exec(ctx context.Context, q database.Querier, args ...any) (pgconn.CommandTag, error) {
-	tag, err := q.Exec(ctx, s.sql, args...)
-	if err != nil && s.retry(q, err) {
-		tag, err = q.Exec(ctx, s.sql+onceMore, args...)
+	text := s.sql
+	for attempt := 1; ; attempt++ {
+		tag, err := q.Exec(ctx, text, args...)
+		if err == nil || !s.retry(q, err, attempt) {
+			return tag, fault.FromPostgres(err)
+		}
+		text = s.sql + onceMore
 	}
-	return tag, fault.FromPostgres(err)
 }
 
 // Queue adds the statement to a batch.
@@ -84,8 +90,12 @@ func (s *Statement) Queue(b *pgx.Batch, args ...any) *pgx.QueuedQuery {
 	return b.Queue(s.sql, args...)
 }
 
-func (s *Statement) retry(q database.Querier, err error) bool {
-	if !database.IsStalePlan(err) || inTransaction(q) {
+// mostAttempts allows for the next migrations, which a retry can meet that had to
+// wait for its connection.
+const mostAttempts = 4
+
+func (s *Statement) retry(q database.Querier, err error, attempt int) bool {
+	if attempt == mostAttempts || !database.IsStalePlan(err) || inTransaction(q) {
 		return false
 	}
 	s.pool.counts.retries.Add(1)

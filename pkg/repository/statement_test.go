@@ -2,6 +2,7 @@ package repository_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -204,7 +205,7 @@ func TestMigrationUnderTrafficCostsNoErrorAndOneRetryAConnection(t *testing.T) {
 	stop()
 	done.Wait()
 	if err := failed.Load(); err != nil {
-		t.Fatalf("a caller saw: %v", *err)
+		t.Fatalf("a caller saw: %v: %v", *err, errors.Unwrap(*err))
 	}
 	after := statements.Stats()
 	require.Positive(t, after.Stale-before.Stale, "the migrations must have met cached plans")

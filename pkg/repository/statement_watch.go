@@ -209,6 +209,9 @@ func (p *PreparedStatementPool) TraceQueryEnd(_ context.Context, conn *pgx.Conn,
 func (p *PreparedStatementPool) TraceBatchStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
 	if w := watchOf(conn); w != nil {
 		w.running, w.batch = "", data.Batch
+		if ctx.Value(streamedKey{}) != nil {
+			w.batch = &pgx.Batch{} // none of its statements is cached
+		}
 		p.catchUp(ctx, conn, w)
 	}
 	return ctx

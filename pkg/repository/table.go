@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
@@ -169,6 +170,18 @@ func (t *Table) validateKey(seen map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// parameterOIDs are the types of insertText's parameters.
+func (t *Table) parameterOIDs() []uint32 {
+	oids := make([]uint32, 0, t.offset+len(t.kinds))
+	if t.offset > 0 {
+		oids = append(oids, pgtype.Int8OID)
+	}
+	for _, k := range t.kinds {
+		oids = append(oids, k.arrayOID)
+	}
+	return oids
 }
 
 // isName accepts what needs no quotes: a lower-case letter, then letters, digits and underscores.

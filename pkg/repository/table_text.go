@@ -31,11 +31,13 @@ func (t *Table) insertText(conflict Conflict) string {
 		}
 		names = append(names, name)
 		values = append(values, value)
-		arrays = append(arrays, fmt.Sprintf("$%d::%s", t.offset+i+1, t.kinds[i].array))
+		arrays = append(arrays, fmt.Sprintf("unnest($%d::%s)", t.offset+i+1, t.kinds[i].array))
 		aliases = append(aliases, name)
 	}
+	// In the list of a SELECT the arrays are walked abreast as rows are wanted; in
+	// FROM each of them would be copied first.
 	var b strings.Builder
-	fmt.Fprintf(&b, "INSERT INTO %s AS existing (%s)\nSELECT %s\nFROM unnest(%s) AS u (%s)",
+	fmt.Fprintf(&b, "INSERT INTO %s AS existing (%s)\nSELECT %s\nFROM (SELECT %s) AS u (%s)",
 		t.Name(), strings.Join(names, ", "), strings.Join(values, ", "),
 		strings.Join(arrays, ", "), strings.Join(aliases, ", "))
 	switch conflict {

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
@@ -35,7 +36,7 @@ func NewTracing(provider trace.TracerProvider) *Tracing {
 }
 
 func spanName(ctx context.Context, sql string) string {
-	if name := queryNameOf(ctx); name != "" {
+	if name := database.QueryName(ctx); name != "" {
 		return name
 	}
 	return operationOf(sql)

@@ -24,7 +24,7 @@ func TestSpansHoldNoValues(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
 	ctx, root := provider.Tracer("test").Start(f.one, "root")
-	ctx = repository.WithQueryName(ctx, "secrets.find")
+	ctx = database.WithQueryName(ctx, "secrets.find")
 	scope := campaign.NewScope(db.Pool)
 	const secret = "secret-in-a-parameter"
 	_, err = scope.Exec(ctx, `SELECT id FROM ovasabi.service_event WHERE event_id = $1`, secret)

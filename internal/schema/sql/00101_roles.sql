@@ -41,13 +41,17 @@ BEGIN
     ) THEN
         GRANT ovasabi_crossing TO ovasabi_app WITH INHERIT FALSE, SET TRUE;
     END IF;
+    -- The owner is held by row-level security too: to verify every row it must be able to enter.
+    IF NOT pg_catalog.pg_has_role(current_user, 'ovasabi_crossing', 'SET') THEN
+        EXECUTE format('GRANT ovasabi_crossing TO %I WITH INHERIT FALSE, SET TRUE', current_user);
+    END IF;
     IF NOT pg_catalog.pg_has_role('ovasabi_monitor', 'pg_monitor', 'MEMBER') THEN
         GRANT pg_monitor TO ovasabi_monitor WITH INHERIT TRUE;
     END IF;
 EXCEPTION
     WHEN insufficient_privilege THEN
         -- A hosted server may keep pg_monitor to itself. Statistics are then poorer, isolation is not.
-        RAISE WARNING 'could not grant pg_monitor to ovasabi_monitor: ask an administrator to run GRANT pg_monitor TO ovasabi_monitor';
+        RAISE WARNING 'could not grant every role: ask an administrator to run GRANT pg_monitor TO ovasabi_monitor; GRANT ovasabi_crossing TO % WITH INHERIT FALSE, SET TRUE', quote_ident(current_user);
 END
 $$;
 -- +goose StatementEnd
@@ -76,6 +80,22 @@ $$;
 GRANT USAGE ON SCHEMA ovasabi TO ovasabi_app, ovasabi_monitor, ovasabi_crossing;
 
 -- +goose Down
--- The roles stay: they belong to the server, another database may use them, and
--- their passwords are the operator's. They have no rights left here.
 REVOKE USAGE ON SCHEMA ovasabi FROM ovasabi_app, ovasabi_monitor, ovasabi_crossing;
+
+-- +goose StatementBegin
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['ovasabi_app', 'ovasabi_monitor', 'ovasabi_crossing']
+    LOOP
+        BEGIN
+            EXECUTE format('DROP ROLE IF EXISTS %I', role_name);
+        EXCEPTION
+            WHEN dependent_objects_still_exist OR insufficient_privilege THEN
+                NULL; -- another database of this server still uses the role
+        END;
+    END LOOP;
+END
+$$;
+-- +goose StatementEnd

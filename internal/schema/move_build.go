@@ -1,0 +1,195 @@
+package schema
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ovasabi/ovasabi/pkg/fault"
+)
+
+// build gives the filled copy what the table has: each index, key and foreign key
+// that is not there yet. Meanwhile writes are carried.
+func (mv *move) build(ctx context.Context) error {
+	for _, ix := range mv.table.indexes[1:] {
+		if err := mv.checkpoint(ctx, "build "+ix.Name); err != nil {
+			return err
+		}
+		mv.o.Progress(fmt.Sprintf("%s: building %s", mv.table.name, ix.Name))
+		if err := mv.buildIndex(ctx, ix); err != nil {
+			return err
+		}
+	}
+	for _, fk := range mv.table.foreign {
+		if err := mv.checkpoint(ctx, "build "+fk.Name); err != nil {
+			return err
+		}
+		if err := mv.buildForeignKey(ctx, fk); err != nil {
+			return err
+		}
+	}
+	for _, ix := range mv.table.indexes {
+		if ix.Comment == "" {
+			continue
+		}
+		if _, err := mv.conn.Exec(ctx, "COMMENT ON INDEX "+qualified(nextSchema, ix.Name)+" IS '"+strings.ReplaceAll(ix.Comment, "'", "''")+"'"); err != nil {
+			return err
+		}
+	}
+	// Statistics for the planner, and a visibility map, from the first query on.
+	mv.o.Progress(mv.table.name + ": vacuuming and analyzing the copy")
+	_, err := mv.conn.Exec(ctx, "VACUUM (ANALYZE) "+qualified(nextSchema, mv.table.name))
+	return err
+}
+
+func (mv *move) buildIndex(ctx context.Context, ix tableIndex) error {
+	unique := ""
+	if ix.Unique {
+		unique = "UNIQUE "
+	}
+	one := index{unique: unique, name: ix.Name, schema: nextSchema, table: mv.table.name, rest: ix.Rest}
+	if ix.Constraint == "" {
+		return mv.createIndex(ctx, mv.conn, one)
+	}
+	if exists, err := mv.hasConstraint(ctx, mv.table.name, ix.Name); err != nil || exists {
+		return err
+	}
+	if mv.partitions == 0 {
+		return mv.buildConstraint(ctx, one)
+	}
+	for _, partition := range partitionNames(mv.table.name, mv.partitions) {
+		part := one
+		part.table, part.name = partition, partName(ix.Name, mv.table.name, partition)
+		if exists, err := mv.hasConstraint(ctx, partition, part.name); err != nil {
+			return err
+		} else if exists {
+			continue
+		}
+		if err := mv.buildConstraint(ctx, part); err != nil {
+			return err
+		}
+	}
+	return mv.inTx(ctx, ix.Name, func(tx pgx.Tx) error {
+		next, whole := qualified(nextSchema, mv.table.name), pgx.Identifier{ix.Name}.Sanitize()
+		statements := []string{"ALTER TABLE ONLY " + next + " ADD CONSTRAINT " + whole + " " + ix.Constraint}
+		for _, partition := range partitionNames(mv.table.name, mv.partitions) {
+			statements = append(statements, "ALTER INDEX "+qualified(nextSchema, ix.Name)+" ATTACH PARTITION "+qualified(nextSchema, partName(ix.Name, mv.table.name, partition)))
+		}
+		return execAll(ctx, tx, statements...)
+	})
+}
+
+// buildConstraint builds a unique index and makes it the table's constraint.
+func (mv *move) buildConstraint(ctx context.Context, ix index) error {
+	if err := mv.createIndex(ctx, mv.conn, ix); err != nil {
+		return err
+	}
+	name := pgx.Identifier{ix.name}.Sanitize()
+	return mv.inTx(ctx, ix.name, func(tx pgx.Tx) error {
+		return execAll(ctx, tx, "ALTER TABLE "+qualified(nextSchema, ix.table)+" ADD CONSTRAINT "+name+" UNIQUE USING INDEX "+name)
+	})
+}
+
+func (mv *move) hasConstraint(ctx context.Context, table, name string) (exists bool, err error) {
+	err = mv.conn.QueryRow(ctx, `
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_constraint AS k
+    WHERE k.conrelid = $1::text::regclass
+      AND k.conname = $2
+)`, qualified(nextSchema, table), name).Scan(&exists)
+	return exists, err
+}
+
+// buildForeignKey adds the key unchecked, under a lock of a moment, and then
+// checks the rows under one that lets readers and writers pass.
+func (mv *move) buildForeignKey(ctx context.Context, fk foreignKey) error {
+	exists, err := mv.hasConstraint(ctx, mv.table.name, fk.Name)
+	if err != nil {
+		return err
+	}
+	next, name := qualified(nextSchema, mv.table.name), pgx.Identifier{fk.Name}.Sanitize()
+	definition, unchecked := strings.CutSuffix(fk.Definition, " NOT VALID")
+	if !exists {
+		err := mv.inTx(ctx, fk.Name, func(tx pgx.Tx) error {
+			return execAll(ctx, tx, "ALTER TABLE "+next+" ADD CONSTRAINT "+name+" "+definition+" NOT VALID")
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if unchecked {
+		return nil
+	}
+	return mv.inTx(ctx, fk.Name, func(tx pgx.Tx) error {
+		return execAll(ctx, tx, "ALTER TABLE "+next+" VALIDATE CONSTRAINT "+name)
+	})
+}
+
+// transactionsSQL lists the transactions that are open in this database, by the
+// lock that each holds on itself; whoever may connect may read it.
+const transactionsSQL = `
+SELECT l.virtualtransaction, l.pid
+FROM pg_catalog.pg_locks AS l
+JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'virtualxid'
+  AND l.granted
+  AND l.mode = 'ExclusiveLock'
+  AND l.pid <> pg_catalog.pg_backend_pid()
+  AND a.datname = current_database()
+  AND a.usename IS NOT NULL -- autovacuum looks at no row of ours
+  AND (cardinality($1::text[]) = 0 OR l.virtualtransaction = ANY ($1::text[]))
+ORDER BY l.pid`
+
+// settle waits for every transaction that began before the copy was whole: under
+// REPEATABLE READ it could look at the copy later and not see the copied rows.
+func (mv *move) settle(ctx context.Context) error {
+	type transaction struct {
+		Name string
+		PID  int32
+	}
+	deadline := time.Now().Add(mv.o.Patience)
+	var names []string
+	for told := time.Now(); ; {
+		rows, err := mv.conn.Query(ctx, transactionsSQL, names)
+		if err != nil {
+			return err
+		}
+		open, err := pgx.CollectRows(rows, pgx.RowToStructByPos[transaction])
+		if err != nil {
+			return err
+		}
+		if len(open) == 0 {
+			break
+		}
+		names = names[:0]
+		for _, t := range open {
+			names = append(names, t.Name)
+		}
+		switch {
+		case time.Now().After(deadline):
+			return fault.New(fault.Unavailable, "%s: gave up after %s: the transaction of process %d began before the copy was whole and is still open: end it (see pg_stat_activity) and run this again, it goes on from here", mv.table.name, mv.o.Patience, open[0].PID)
+		case time.Since(told) > 2*time.Second:
+			told = time.Now()
+			mv.o.Progress(fmt.Sprintf("%s: waiting for %d older transactions, among them that of process %d", mv.table.name, len(open), open[0].PID))
+		}
+		if err := wait(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return mv.inTx(ctx, "verify", func(tx pgx.Tx) error {
+		if err := recordSources(ctx, tx, "table", "ovasabi", mv.table.leaves()); err != nil {
+			return err
+		}
+		return recordSources(ctx, tx, "copy", nextSchema, mv.nextLeaves())
+	})
+}
+
+func (mv *move) nextLeaves() []string {
+	if mv.partitions > 0 {
+		return partitionNames(mv.table.name, mv.partitions)
+	}
+	return []string{mv.table.name}
+}

@@ -1,0 +1,5 @@
+-- Partitions by hash of the campaign, as many as `--partitions` says: the rows
+-- move into a partitioned copy online (move.go), and out of it again.
+-- +ovasabi PARTITION service_event
+-- +goose Up
+-- +goose Down

@@ -1,0 +1,289 @@
+package nexus_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	nexusv1 "github.com/ovasabi/ovasabi/api/gen/ovasabi/nexus/v1"
+	"github.com/ovasabi/ovasabi/api/gen/ovasabi/nexus/v1/nexusv1connect"
+	"github.com/ovasabi/ovasabi/internal/apitest"
+	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/schema"
+	"github.com/ovasabi/ovasabi/internal/server"
+	"github.com/ovasabi/ovasabi/internal/service/nexus"
+	"github.com/ovasabi/ovasabi/internal/token"
+	"github.com/ovasabi/ovasabi/pkg/campaign"
+)
+
+func benchPayload() *structpb.Value {
+	v, _ := structpb.NewValue(map[string]any{"order": 1042, "total": "129.90", "currency": "EUR", "items": []any{"a-1", "b-2"}, "paid": true})
+	return v
+}
+
+const benchPayloadJSON = `{"order":1042,"total":"129.90","currency":"EUR","items":["a-1","b-2"],"paid":true}`
+
+func emptied(b *testing.B, a *apitest.API) {
+	b.Helper()
+	_, err := a.DB.Owner(b).Exec(context.Background(), `TRUNCATE ovasabi.service_event`)
+	require.NoError(b, err)
+	_, err = a.DB.Owner(b).Exec(context.Background(), `CHECKPOINT`)
+	require.NoError(b, err)
+}
+
+func noRateLimit(c *server.Config, _ *server.Dependencies) { c.RatePerToken = 0 }
+
+// Events through 64 streams over loopback, against a plain COPY of the same rows
+// by the table's owner. The figure is events/s; one iteration is 64,000 events.
+func BenchmarkIngest(b *testing.B) {
+	const streams, perStream, perMessage = 64, 1000, 100
+	a := apitest.Start(b, noRateLimit)
+	var ids []campaign.ID
+	for i := range 8 {
+		ids = append(ids, a.Campaign(b, fmt.Sprint("c", i)))
+	}
+	payload := benchPayload()
+	report := func(b *testing.B, spent time.Duration) {
+		b.ReportMetric(float64(b.N*streams*perStream)/spent.Seconds(), "events/s")
+	}
+	for _, campaigns := range []int{1, 8} {
+		b.Run(fmt.Sprintf("streams/campaigns=%d", campaigns), func(b *testing.B) {
+			client := nexusv1connect.NewNexusServiceClient(a.Client(b, a.Token(b, token.Writer, ids...)), a.URL, connect.WithGRPC())
+			var spent time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				emptied(b, a)
+				messages := make([][]*nexusv1.IngestEventsRequest, streams)
+				for s := range messages {
+					for m := range perStream / perMessage {
+						r := &nexusv1.IngestEventsRequest{CampaignId: ids[s%campaigns].Int64()}
+						for i := range perMessage {
+							r.Events = append(r.Events, &nexusv1.EventRequest{
+								EventId: fmt.Sprintf("0f8fad5b-d9cb-469f-%04d-%06d", s, m*perMessage+i), EventType: "shop:order:v1:success", EntityId: "order/1042", Payload: payload,
+							})
+						}
+						messages[s] = append(messages[s], r)
+					}
+				}
+				b.StartTimer()
+				begun := time.Now()
+				var all sync.WaitGroup
+				for s := range streams {
+					all.Go(func() { ingestAll(b, client, messages[s], perStream) })
+				}
+				all.Wait()
+				spent += time.Since(begun)
+			}
+			report(b, spent)
+		})
+	}
+	b.Run("copy", func(b *testing.B) {
+		conn, err := pgx.Connect(b.Context(), a.DB.OwnerURL)
+		require.NoError(b, err)
+		defer func() { _ = conn.Close(context.Background()) }()
+		var spent time.Duration
+		for b.Loop() {
+			b.StopTimer()
+			emptied(b, a)
+			b.StartTimer()
+			begun := time.Now()
+			_, err := conn.CopyFrom(b.Context(), pgx.Identifier{"ovasabi", "service_event"},
+				[]string{"campaign_id", "event_id", "event_type", "entity_id", "occurred_at", "metadata", "payload"},
+				pgx.CopyFromSlice(streams*perStream, func(i int) ([]any, error) {
+					return []any{ids[0].Int64(), fmt.Sprintf("0f8fad5b-d9cb-469f-%04d-%06d", i/perStream, i%perStream), "shop:order:v1:success", "order/1042", begun, "{}", benchPayloadJSON}, nil
+				}))
+			require.NoError(b, err)
+			spent += time.Since(begun)
+		}
+		report(b, spent)
+	})
+}
+
+func ingestAll(b *testing.B, client nexusv1connect.NexusServiceClient, messages []*nexusv1.IngestEventsRequest, events int) {
+	stream := client.IngestEvents(b.Context())
+	done := make(chan error, 1)
+	go func() {
+		n := 0
+		for n < events {
+			m, err := stream.Receive()
+			if err != nil {
+				done <- err
+				return
+			}
+			for _, r := range m.GetReceipts() {
+				if r.GetOutcome() != acceptedOutcome {
+					done <- fmt.Errorf("%v", r)
+					return
+				}
+				n++
+			}
+		}
+		done <- nil
+	}()
+	for _, m := range messages {
+		if err := stream.Send(m); err != nil {
+			b.Error(err)
+			break
+		}
+	}
+	_ = stream.CloseRequest()
+	if err := <-done; err != nil {
+		b.Error(err)
+	}
+	_ = stream.CloseResponse()
+}
+
+// durable is a scope and a campaign on a server of its own that writes to the disk, unlike that of the tests.
+func durable(b *testing.B) (*campaign.Scope, campaign.ID, *pgxpool.Pool) {
+	b.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	dir, err := os.MkdirTemp("", "nexus-bench-") // not b.TempDir, which the server's own user may not enter
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s, err := embedded.Start(context.WithoutCancel(b.Context()), embedded.Options{DataDir: dir, Log: quiet})
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, s.Stop(context.Background())) })
+	owner := s.URL(s.Superuser(), "postgres")
+	require.NoError(b, schema.Up(b.Context(), owner, schema.Latest(), schema.Options{Log: quiet}))
+	require.NoError(b, s.EnsureLogin(b.Context(), pgtest.AppRole))
+	open := func(url string, most int32) *pgxpool.Pool {
+		config, err := pgxpool.ParseConfig(url)
+		require.NoError(b, err)
+		config.MaxConns = most
+		pool, err := pgxpool.NewWithConfig(b.Context(), config)
+		require.NoError(b, err)
+		b.Cleanup(pool.Close)
+		return pool
+	}
+	ownerPool := open(owner, 2)
+	var id int64
+	require.NoError(b, ownerPool.QueryRow(b.Context(), `INSERT INTO ovasabi.service_campaign_main (slug, name) VALUES ('c', 'c') RETURNING id`).Scan(&id))
+	return campaign.NewScope(open(s.URL(pgtest.AppRole, "postgres"), 50)), campaign.ID(id), ownerPool
+}
+
+const insertOneSQL = `
+INSERT INTO ovasabi.service_event (campaign_id, event_id, event_type, entity_id, payload)
+VALUES ($1, $2, $3, $4, $5::text::jsonb)
+ON CONFLICT (campaign_id, event_id) DO NOTHING`
+
+// 256 callers of one event each, who wait for its commit to the disk, against one
+// INSERT a call over a pool of 50; and the same through the whole server, over a
+// database that does not wait for its disk.
+func BenchmarkEmitOneByOne(b *testing.B) {
+	const callers = 256
+	payload := benchPayload()
+	run := func(b *testing.B, one func(n int64) error) {
+		b.Helper()
+		var next atomic.Int64
+		b.ResetTimer()
+		var all sync.WaitGroup
+		for range callers {
+			all.Go(func() {
+				for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+					if err := one(n); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	}
+	event := func(n int64) *nexusv1.EventRequest {
+		return &nexusv1.EventRequest{EventId: fmt.Sprint("e", n), EventType: "shop:order:v1:success", EntityId: "order/1042", Payload: payload}
+	}
+	scope, id, owner := durable(b)
+	ctx := campaign.NewContext(b.Context(), id)
+	empty := func() {
+		_, err := owner.Exec(ctx, `TRUNCATE ovasabi.service_event`)
+		require.NoError(b, err)
+	}
+	b.Run("insert-a-call", func(b *testing.B) {
+		empty()
+		run(b, func(n int64) error {
+			_, err := scope.Exec(ctx, insertOneSQL, id.Int64(), fmt.Sprint("e", n), "shop:order:v1:success", "order/1042", benchPayloadJSON)
+			return err
+		})
+	})
+	b.Run("processor", func(b *testing.B) {
+		empty()
+		p := closing(b, scope, nexus.ProcessorConfig{})
+		run(b, func(n int64) error { return p.ProcessEvents(ctx, []*nexusv1.EventRequest{event(n)}) })
+		b.ReportMetric(float64(b.N)/flushesOf(b, p), "events/flush")
+	})
+	b.Run("rpc", func(b *testing.B) {
+		a := apitest.Start(b, noRateLimit)
+		id := a.Campaign(b, "one")
+		client := nexusv1connect.NewNexusServiceClient(a.Client(b, a.Token(b, token.Writer, id)), a.URL, connect.WithGRPC())
+		run(b, func(n int64) error {
+			_, err := client.EmitEvent(b.Context(), connect.NewRequest(&nexusv1.EmitEventRequest{Event: event(n)}))
+			return err
+		})
+	})
+}
+
+// The time from an event to its durable answer where 8 callers send 100 events a second each.
+func BenchmarkAnswerAtLightLoad(b *testing.B) {
+	a := apitest.Start(b)
+	id := a.Campaign(b, "one")
+	client := nexusv1connect.NewNexusServiceClient(a.Client(b, a.Token(b, token.Writer, id)), a.URL, connect.WithGRPC())
+	var mu sync.Mutex
+	var took []time.Duration
+	var next atomic.Int64
+	b.ResetTimer()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				<-tick.C
+				begun := time.Now()
+				_, err := client.EmitEvent(b.Context(), connect.NewRequest(&nexusv1.EmitEventRequest{Event: newEvent(id, fmt.Sprint(n))}))
+				if err != nil {
+					b.Error(err)
+				}
+				mu.Lock()
+				took = append(took, time.Since(begun))
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	slices.Sort(took)
+	for _, p := range []int{50, 99} {
+		b.ReportMetric(float64(took[len(took)*p/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
+	}
+	b.ReportMetric(float64(nexus.DefaultProcessorConfig().FlushTimeout.Milliseconds())+10, "target-p99-ms")
+}
+
+// flushesOf counts the flushes of a processor.
+func flushesOf(b *testing.B, p *nexus.BatchEventProcessor) (n float64) {
+	b.Helper()
+	registry := prometheus.NewRegistry()
+	require.NoError(b, registry.Register(p))
+	families, err := registry.Gather()
+	require.NoError(b, err)
+	for _, f := range families {
+		if f.GetName() == "ovasabi_event_flushes_total" {
+			for _, m := range f.GetMetric() {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
+}
