@@ -12,3 +12,9 @@ func SetPatience(t *testing.T, d time.Duration) {
 	patience = d
 	t.Cleanup(func() { patience = before })
 }
+
+// Lives reports whether a process runs; one that ended and waits for its parent does not.
+func Lives(pid int) bool {
+	_, alive := startOf(pid)
+	return alive
+}

@@ -109,6 +109,11 @@ func TestNextProcessReplacesAKilledSupervisor(t *testing.T) {
 	if err := supervisor.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	for deadline := time.Now().Add(time.Minute); pgtest.Lives(supervisor.Pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the killed supervisor still runs")
+		}
+	}
 	if after := runChild(t, place, "once"); after == before {
 		t.Errorf("after the supervisor's death the server is still %q", after)
 	}
