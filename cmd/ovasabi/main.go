@@ -34,6 +34,8 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the schema up or down, show it, verify it."`
 	Load    loadCmd    `cmd:"" help:"Load NDJSON files: content, users, products, or events as CloudEvents."`
 	Token   tokenCmd   `cmd:"" help:"Make keys, make tokens, take tokens back."`
+	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong with the server and the database, with the remedy of each."`
+	Config  configCmd  `cmd:"" help:"Settings of PostgreSQL for this machine: render, apply, roll back."`
 	Flags   flagsCmd   `cmd:"" help:"Show and set which side of a twin answers, for whom."`
 	Bench   benchCmd   `cmd:"" help:"Measure before and after, on this machine or on a database of yours."`
 	Version versionCmd `cmd:"" help:"Print the version."`

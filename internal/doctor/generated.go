@@ -84,8 +84,9 @@ FROM virtual AS v
 ORDER BY 5 DESC, v.reltuples DESC, 1, 2, v.attnum
 LIMIT 40`
 
-// sampled is how many rows of a table are computed: a text vector takes 0.2 ms a row.
-const sampled = 1000
+// samples are how many rows of a table are computed, and how many where these take
+// too long: a text vector can take milliseconds a row.
+var samples = []int{1000, 100, 10}
 
 func findGenerated(ctx context.Context, e *examination, c check) ([]Finding, error) {
 	columns, err := read[generated](ctx, e, generatedSQL)
@@ -130,26 +131,32 @@ func findGenerated(ctx context.Context, e *examination, c check) ([]Finding, err
 // only its code goes on.
 func (e *examination) compute(ctx context.Context, table, column, object string) (failed *Finding, rows int64, err error) {
 	type count struct{ Rows, Computed int64 }
-	var counts []count
-	// OFFSET 0 keeps the planner from asking for the column of more rows than these.
-	text := fmt.Sprintf("SELECT count(*), count(s.%[1]s) FROM (SELECT t.%[1]s FROM %[2]s AS t LIMIT %[3]d OFFSET 0) AS s", pgx.Identifier{column}.Sanitize(), table, sampled)
-	err = e.within(ctx, readOnly, e.limits.StatementTimeout, func() (err error) {
-		counts, err = rowsOf[count](ctx, e, text)
-		return err
-	})
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	switch {
-	case ok && pg.Code == fault.CodeQueryCanceled, ok && pg.Code == fault.CodeLockNotAvailable:
-		e.notChecked("column.generated", fmt.Sprintf("%s could not be computed for %d rows within %s", object, sampled, e.limits.StatementTimeout), "ovasabi migrate verify computes every row")
-		return nil, 0, nil
-	case ok && (strings.HasPrefix(pg.Code, "22") || pg.Code == "54000"):
-		return &Finding{
-			Severity: Error, Object: object,
-			Evidence: fmt.Sprintf("a row among the first %d cannot be read: its expression fails with SQLSTATE %s", sampled, pg.Code),
-			Remedy:   "mend the rows, and guard the source column with a CHECK or the expression with CASE WHEN … THEN … ELSE NULL END",
-		}, 0, nil
-	case err != nil || len(counts) != 1:
-		return nil, 0, err
+	for _, sample := range samples {
+		var counts []count
+		// OFFSET 0 keeps the planner from asking for the column of more rows than these.
+		text := fmt.Sprintf("SELECT count(*), count(s.%[1]s) FROM (SELECT t.%[1]s FROM %[2]s AS t LIMIT %[3]d OFFSET 0) AS s", pgx.Identifier{column}.Sanitize(), table, sample)
+		err = e.within(ctx, readOnly, e.limits.StatementTimeout, func() (err error) {
+			counts, err = rowsOf[count](ctx, e, text)
+			return err
+		})
+		pg, ok := errors.AsType[*pgconn.PgError](err)
+		switch {
+		case ok && pg.Code == fault.CodeQueryCanceled:
+			continue
+		case ok && pg.Code == fault.CodeLockNotAvailable:
+			e.notChecked("column.generated", "no row of "+object+" was computed: somebody changes the table", "run it again later: ovasabi doctor --only column.generated")
+			return nil, 0, nil
+		case ok && (strings.HasPrefix(pg.Code, "22") || pg.Code == "54000"): // a value that does not fit; too much of it
+			return &Finding{
+				Severity: Error, Object: object,
+				Evidence: fmt.Sprintf("a row among the first %d cannot be read: its expression fails with SQLSTATE %s", sample, pg.Code),
+				Remedy:   "mend the rows, and guard the source column with a CHECK or the expression with CASE WHEN … THEN … ELSE NULL END",
+			}, 0, nil
+		case err != nil || len(counts) != 1:
+			return nil, 0, err
+		}
+		return nil, counts[0].Rows, nil
 	}
-	return nil, counts[0].Rows, nil
+	e.notChecked("column.generated", fmt.Sprintf("not even %d rows of %s could be computed within %s", samples[len(samples)-1], object, e.limits.StatementTimeout), "ovasabi migrate verify computes every row")
+	return nil, 0, nil
 }

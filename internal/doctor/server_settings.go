@@ -30,7 +30,7 @@ SELECT
     'warning',
     'data_checksums',
     'data_checksums is off',
-    'stop the server and run pg_checksums --enable on its data folder (about a minute for 10 GB), or move to a cluster made by initdb, which enables them'
+    'stop the server and run pg_checksums --enable on its data folder, or move to a cluster made by initdb, which enables them'
 WHERE current_setting('data_checksums') = 'off'`,
 }
 

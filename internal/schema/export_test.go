@@ -13,3 +13,9 @@ func WithDial(o Options, dial pgconn.DialFunc) Options {
 	o.dial = dial
 	return o
 }
+
+// WithSmallTable sets the number of pages up to which a copy has its indexes from the beginning.
+func WithSmallTable(o Options, pages int64) Options {
+	o.smallTable = &pages
+	return o
+}

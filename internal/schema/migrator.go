@@ -41,6 +41,8 @@ type Options struct {
 
 	// dial opens the connections, when it is not nil. Tests cut them with it.
 	dial pgconn.DialFunc
+	// smallTable is another one than the constant of that name.
+	smallTable *int64
 	// checkpoint is called between any two steps; its error ends the run there. Tests
 	// end a migrator with it where a kill might.
 	checkpoint func(name string) error

@@ -151,7 +151,7 @@ func (mv *move) settle(ctx context.Context) error {
 		PID  int32
 	}
 	deadline := time.Now().Add(mv.o.Patience)
-	var names []string
+	names := []string{} // nil would be NULL, and NULL finds nobody
 	for told := time.Now(); ; {
 		rows, err := mv.conn.Query(ctx, transactionsSQL, names)
 		if err != nil {

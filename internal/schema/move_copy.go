@@ -22,11 +22,11 @@ type source struct {
 const (
 	// batchTime is how long a batch should take: it holds row locks, for which only a
 	// writer waits who deletes one of its rows or changes a key.
-	batchTime = 100 * time.Millisecond
+	batchTime = 200 * time.Millisecond
 	// batchPatience is how long a batch waits for a writer's row. It is shorter than
 	// deadlock_timeout, so that it is never the writer who is chosen to fail.
 	batchPatience = "200ms"
-	firstBatch    = 16   // pages
+	firstBatch    = 32   // pages
 	largestBatch  = 2048 // pages
 )
 

@@ -106,12 +106,19 @@ func (ix tableIndex) createAtOnce(table string) string {
 }
 
 func (mv *move) isSmall(ctx context.Context) (bool, error) {
+	names := make([]string, 0, len(mv.table.partitions)+1)
+	for _, leaf := range mv.table.leaves() {
+		names = append(names, qualified("ovasabi", leaf))
+	}
 	var pages int64
 	err := mv.conn.QueryRow(ctx, `
-SELECT coalesce(sum(pg_catalog.pg_relation_size(part.relid)), 0)::bigint / current_setting('block_size')::bigint
-FROM pg_catalog.pg_partition_tree($1::text::regclass) AS part
-WHERE part.isleaf`, qualified("ovasabi", mv.table.name)).Scan(&pages)
-	return pages < smallTable, err
+SELECT coalesce(sum(pg_catalog.pg_relation_size(leaf::regclass)), 0)::bigint / current_setting('block_size')::bigint
+FROM unnest($1::text[]) AS leaf`, names).Scan(&pages)
+	limit := int64(smallTable)
+	if mv.o.smallTable != nil {
+		limit = *mv.o.smallTable
+	}
+	return pages < limit, err
 }
 
 // carrySQL is the functions that repeat a write in the copy. They act as the

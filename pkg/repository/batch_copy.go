@@ -66,6 +66,15 @@ func (b *Batch) askCopyRights(ctx context.Context, q database.Querier) (*copyRig
 	return r, nil
 }
 
+// mayCopy reports whether chunks are written by COPY.
+func (b *Batch) mayCopy(ctx context.Context, q database.Querier) (bool, error) {
+	if b.conflict != Fail || b.copying == neverCopy {
+		return false, nil
+	}
+	rights, err := b.askCopyRights(ctx, q)
+	return err == nil && rights.allowed, err
+}
+
 // tryCopy writes the chunks by COPY; done is false where the role may not.
 func (b *Batch) tryCopy(ctx context.Context, q database.Querier, chunks []selection) (done bool, failed int, err error) {
 	rights, err := b.askCopyRights(ctx, q)

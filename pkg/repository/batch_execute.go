@@ -27,7 +27,8 @@ const (
 // All or nothing (the default): every pending row is written in one transaction,
 // or none is and all stay pending. A row that the server refuses is named in the
 // *BatchError; Reject it or Discard the batch, and Execute again. Where q is a
-// transaction, a savepoint keeps that transaction usable.
+// transaction, a savepoint keeps that transaction usable. Up to 2,000 rows and
+// 4 MiB take one round trip; more are streamed while the server works.
 //
 // ChunkByChunk: each chunk commits on its own, and refused rows become Rejected.
 // Rows that were not reached because the database went away stay pending.
@@ -164,7 +165,11 @@ func (b *Batch) writeAll(ctx context.Context, tx pgx.Tx, chunks []selection) (fa
 	if b.fitOneTrip(chunks) {
 		return b.write(ctx, tx, chunks)
 	}
-	if conn, config := streamConn(tx); conn != nil && b.copying == neverCopy {
+	copies, err := b.mayCopy(ctx, tx)
+	if err != nil {
+		return -1, err
+	}
+	if conn, config := streamConn(tx); conn != nil && !copies {
 		failed, err = b.stream(ctx, conn, config, chunks)
 		if err == nil && b.conflict == Skip {
 			err = b.findSkipped(ctx, tx, chunks)

@@ -141,6 +141,37 @@ func TestStreamedBatchIsThereAfterItsContextEnded(t *testing.T) {
 	requireIDs(t, f, b, named)
 }
 
+// Whoever asks for COPY and may not have it is streamed; whoever may gets several COPYs in one transaction.
+func TestLargeBatchCopiesOnlyWhereTheRoleMay(t *testing.T) {
+	f := newFixture(t)
+	seen := &seenBatch{}
+	statements, err := repository.NewPreparedStatementPool()
+	require.NoError(t, err)
+	scope := campaign.NewScope(openWith(t, f, 1, statements, database.WithTracer(seen)))
+	for name, q := range map[string]database.Querier{"app": scope, "owner": f.owner} {
+		f.exec(t, `TRUNCATE ovasabi.service_event`)
+		b, err := repository.NewBatch(q, events, repository.CopyWhereAllowed(), repository.MaxRows(500))
+		require.NoError(t, err)
+		addEvents(t, b, 0, streamed)
+		addEvents(t, b, 1700, 1701) // again
+		var row *repository.RowError
+		require.ErrorAs(t, b.Execute(f.one), &row, name)
+		require.Equal(t, streamed, row.Row, name)
+		require.NoError(t, b.Reject(streamed))
+		require.NoError(t, b.Execute(f.one))
+		require.EqualValues(t, streamed, f.count(t, `SELECT count(*) FROM ovasabi.service_event`), name)
+		require.EqualValues(t, f.count(t, `SELECT sum(id) FROM ovasabi.service_event`), sum(b.GetInsertedIDs()), name)
+	}
+	require.GreaterOrEqual(t, seen.queued, 2*streamed/500)
+}
+
+func sum(list []int64) (total int64) {
+	for _, n := range list {
+		total += n
+	}
+	return total
+}
+
 // largestWrite knows the most that went to the server at once.
 type largestWrite struct {
 	net.Conn

@@ -87,7 +87,7 @@ func TestCloudEventsInEveryMode(t *testing.T) {
 		{"specversion": "1.0", "id": "s", "source": "/shop", "type": "shop:order:v1:success"},
 		{"specversion": "1.0", "id": "n1", "source": "/shop", "type": "shop:order:v1:success", "data_base64": "eyJhIjogMX0=", "datacontenttype": "application/json"},
 		{"specversion": "1.0", "id": "zero", "source": "/shop", "type": "shop:order:v1:success", "data": "\u0000"},
-		{"specversion": "1.0", "id": "other", "source": "/shop", "type": "shop:order:v1:success", "campaignid": "`+(one + 1).String()+`"},
+		{"specversion": "1.0", "id": "other", "source": "/shop", "type": "shop:order:v1:success", "campaignid": "`+(one+1).String()+`"},
 		{"specversion": "1.0", "id": "kind", "source": "/shop", "type": "com.example.order"},
 		7]`)
 	require.Equal(t, http.StatusOK, p.status, p.text)
