@@ -28,6 +28,7 @@ type candidate struct {
 	BareTable string
 	WiderOID  uint32
 	Wider     string
+	WiderBare string
 	Columns   string
 	Skips     bool // the wider index holds the columns, but not at its beginning
 	KB        int64
@@ -85,11 +86,13 @@ SELECT
     t.relname::text,
     p.wider,
     p.wider::regclass::text,
+    w.relname::text,
     (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.place) FROM unnest(p.keys) WITH ORDINALITY AS k (attnum, place) JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.indrelid AND a.attnum = k.attnum),
     p.place > 1,
     p.relpages::bigint * 8
 FROM pair AS p
 JOIN pg_catalog.pg_class AS t ON t.oid = p.indrelid
+JOIN pg_catalog.pg_class AS w ON w.oid = p.wider
 WHERE p.wider_keys[p.place:p.place + p.indnkeyatts - 1] = p.keys
   AND p.wider_classes[p.place:p.place + p.indnkeyatts - 1] = p.classes
   AND p.wider_collations[p.place:p.place + p.indnkeyatts - 1] = p.collations
@@ -169,6 +172,7 @@ func (e *examination) mayHide() (why, remedy string) {
 type proof struct {
 	planned   int // statements on the table
 	used      int // of these took the index
+	instead   int // of these took the wider one while both were there
 	unplanned int // on the table, and could not be planned
 	late      int // on the table, and the time was up
 	worst     float64
@@ -214,6 +218,9 @@ func (e *examination) prove(ctx context.Context, c candidate, list []statement, 
 				continue
 			}
 			p.planned++
+			if root.uses(c.WiderBare) {
+				p.instead++
+			}
 			before = append(before, planned{s, text, root.Cost, root.uses(c.Bare)})
 		}
 		return nil
@@ -286,7 +293,7 @@ const (
 
 // judge makes a finding of a proof, or none where the index earns its keep.
 func (c candidate) judge(p proof) *Finding {
-	took := fmt.Sprintf("%d recorded statements on %s were planned, %d of them took the index", p.planned, c.Table, p.used)
+	took := fmt.Sprintf("%d recorded statements on %s were planned, %d of them took the index and %d the wider one", p.planned, c.Table, p.used, p.instead)
 	if p.worst > 0 {
 		took += fmt.Sprintf("; without it the dearest costs %.2f times as much", p.worst)
 	}
@@ -308,6 +315,8 @@ func (c candidate) judge(p proof) *Finding {
 		doubt = fmt.Sprintf("%d statements on the table could not be planned", p.unplanned)
 	case p.planned == 0:
 		doubt = "no statement on the table was recorded"
+	case p.used == 0 && p.instead == 0:
+		doubt = "no recorded statement took either of the two"
 	default:
 		return &Finding{
 			Severity: Warning, Object: c.Name,
