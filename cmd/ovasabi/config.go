@@ -85,7 +85,7 @@ func (c configRender) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
+	defer conn.Close(context.WithoutCancel(ctx))
 	config, err := c.render(server)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (c configApply) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // what was done is done or its error is told
+	defer conn.Close(context.WithoutCancel(ctx))
 	config, err := c.render(server)
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (c configRollback) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // what was done is done or its error is told
+	defer conn.Close(context.WithoutCancel(ctx))
 	file, err := c.file(c.Data, server)
 	if err != nil {
 		return err

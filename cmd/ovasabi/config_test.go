@@ -19,7 +19,9 @@ func TestConfigIsRenderedAppliedAndRolledBack(t *testing.T) {
 	require.Contains(t, out, "shared_buffers = '1GB'")
 	code, out, errText = do(t, "", append([]string{"config", "render", "--json"}, at...)...)
 	require.Equal(t, exitDone, code, errText)
-	var config struct{ Lines []struct{ Name, Value, Reason string } }
+	var config struct {
+		Lines []struct{ Name, Value, Reason string }
+	}
 	require.NoError(t, json.Unmarshal([]byte(out), &config))
 	require.NotEmpty(t, config.Lines)
 

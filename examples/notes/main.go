@@ -226,7 +226,7 @@ func migrate(ctx context.Context, url string) error {
 	if err != nil {
 		return fmt.Errorf("connect as the owner: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all is done or undone by then
+	defer conn.Close(context.WithoutCancel(ctx))
 	_, err = conn.Exec(ctx, schema+words)
 	return fault.FromPostgres(err)
 }
@@ -283,7 +283,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	url := os.Getenv("DATABASE_URL")
-	err := error(nil)
+	var err error
 	if len(os.Args) == 2 && os.Args[1] == "migrate" {
 		err = migrate(ctx, url)
 	} else {

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -14,8 +13,6 @@ import (
 type querying interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
-
-func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
 // idsOf runs a text that returns ids.
 func idsOf(ctx context.Context, on querying, text string, args ...any) ([]int64, error) {

@@ -46,7 +46,7 @@ func (s *stage) ioServer(ctx context.Context, method string) (_ *ioServer, err e
 
 func (io *ioServer) end(ctx context.Context) error {
 	if io.Pool != nil {
-		io.Pool.Close()
+		io.Close()
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
@@ -99,7 +99,7 @@ func asyncIO(ctx context.Context, s *stage) (_ Scenario, err error) {
 		}
 	}()
 	for _, method := range methods {
-		s.say("starting a server with io_method = %s and writing %d rows", method, rows)
+		s.sayf("starting a server with io_method = %s and writing %d rows", method, rows)
 		one, err := s.ioServer(ctx, method)
 		if err != nil {
 			return Scenario{}, err

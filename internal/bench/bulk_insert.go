@@ -230,7 +230,7 @@ func bulkInsert(ctx context.Context, s *stage) (Scenario, error) {
 		return Scenario{}, err
 	}
 	defer closeAll()
-	s.say("comparing what every way stores")
+	s.sayf("comparing what every way stores")
 	if err := w.sameRows(ctx, s.pick(500, 50)); err != nil {
 		return Scenario{}, err
 	}

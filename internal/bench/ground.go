@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -105,7 +106,7 @@ func with(ctx context.Context, url string, fn func(conn *pgx.Conn) error) error 
 	if err != nil {
 		return &fault.Error{Kind: fault.Unavailable, Field: "database-url", Message: "the server cannot be reached", Err: err}
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // what was done is done or its error is told
+	defer conn.Close(context.WithoutCancel(ctx))
 	return fn(conn)
 }
 
@@ -152,7 +153,7 @@ func (g *ground) pair(ctx context.Context, name string, p population) (*pair, er
 	if err != nil {
 		return nil, err
 	}
-	g.o.Progress("copying the database and migrating the copy to phase " + fmt.Sprint(int(schema.Latest())))
+	g.o.Progress("copying the database and migrating the copy to phase " + strconv.Itoa(int(schema.Latest())))
 	err = run(ctx, admin, `CREATE DATABASE `+quoted(made.newest.name)+` TEMPLATE `+quoted(made.plain.name)+` STRATEGY FILE_COPY`)
 	if err != nil {
 		return nil, err

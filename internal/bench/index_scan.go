@@ -131,7 +131,7 @@ func indexScan(ctx context.Context, s *stage) (Scenario, error) {
 	}
 	defer x.onPlain.close()
 	calls := draws(s.pick(400, 60), s.o.Seed, r.reads, r.campaigns)
-	s.say("comparing the rows of both schemas")
+	s.sayf("comparing the rows of both schemas")
 	if err := compare(ctx, r.p, r.f, calls[:s.pick(200, 60)]); err != nil {
 		return Scenario{}, err
 	}

@@ -42,7 +42,7 @@ func (l *laboratory) do(ctx context.Context, statements ...string) error {
 
 // end drops the database.
 func (l *laboratory) end(ctx context.Context) error {
-	l.Pool.Close()
+	l.Close()
 	return run(ctx, l.s.address("postgres").owner, `DROP DATABASE `+quoted(l.name)+` WITH (FORCE)`)
 }
 

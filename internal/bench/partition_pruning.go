@@ -31,7 +31,7 @@ func partitionPruning(ctx context.Context, s *stage) (Scenario, error) {
 	args := func(i int) []any { id := int64(i*7919%rows + 1); return []any{id % campaigns, id} }
 	var ways []way
 	for _, t := range tables {
-		s.say("building %s", t.table)
+		s.sayf("building %s", t.table)
 		if err := s.partitioned(ctx, l, t.table, t.partitions, rows, campaigns); err != nil {
 			return found, err
 		}

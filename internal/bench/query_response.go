@@ -3,11 +3,11 @@ package bench
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/twin"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // usual is a platform of thirty campaigns, the largest with a quarter of all rows.
@@ -117,7 +117,7 @@ func queryResponse(ctx context.Context, s *stage) (Scenario, error) {
 	}
 	defer r.close()
 	calls := draws(s.pick(3000, 60), s.o.Seed, r.reads, r.campaigns)
-	s.say("comparing the rows of both ways")
+	s.sayf("comparing the rows of both ways")
 	if err := compare(ctx, r.p, r.f, calls[:s.pick(300, 60)]); err != nil {
 		return Scenario{}, err
 	}

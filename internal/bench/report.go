@@ -46,7 +46,8 @@ type Scenario struct {
 	// Facts are counts and sizes that are no times.
 	Facts []Fact `json:"facts,omitempty"`
 	Note  string `json:"note"`
-	// Started and LoadBefore are of the moment before its first query, Took is the making of its data included.
+	// Started is when its data began to be made, and Took includes that. LoadBefore is the
+	// load average of the minute before; -1 where it is not known.
 	Started    time.Time `json:"started"`
 	LoadBefore float64   `json:"load_before"`
 	Took       float64   `json:"seconds"`
@@ -165,7 +166,7 @@ func (r *Report) Write(w io.Writer) error {
 
 // Read reads a report from a file that Write wrote.
 func Read(path string) (*Report, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the reader names the file
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, &fault.Error{Kind: fault.Invalid, Field: path, Message: "cannot be read: name a file that `ovasabi bench --json FILE` wrote", Err: err}
 	}

@@ -53,7 +53,7 @@ type stage struct {
 	name string
 }
 
-func (s *stage) say(format string, args ...any) {
+func (s *stage) sayf(format string, args ...any) {
 	s.o.Progress(s.name + ": " + fmt.Sprintf(format, args...))
 }
 
@@ -82,10 +82,10 @@ func (s *stage) plan(rounds int, what string) plan {
 	n := s.rounds(rounds)
 	return plan{rounds: n, before: "before", after: "after", by: byMean, seed: s.o.Seed, progress: func(round int) {
 		if round == 0 {
-			s.say("%s: warming up", what)
+			s.sayf("%s: warming up", what)
 			return
 		}
-		s.say("%s: round %d of %d", what, round, n)
+		s.sayf("%s: round %d of %d", what, round, n)
 	}}
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -78,12 +79,12 @@ func (s *stage) matching(ctx context.Context, r *readers) (Case, error) {
 	}
 	scoped := in(ctx, of.id)
 	ask := func(on querying, text string) func(context.Context, int) (sample, error) {
-		return inTurn(s.pick(4, 2), func(ctx context.Context, i int) error {
+		return inTurn(s.pick(4, 2), func(_ context.Context, i int) error {
 			_, err := idsOf(scoped, on, text, of.id, words[i%len(words)])
 			return err
 		})
 	}
-	virtual, stored := sprintf(matchSQL, "c.search_vector_virtual"), sprintf(matchSQL, "c.search_vector_stored")
+	virtual, stored := fmt.Sprintf(matchSQL, "c.search_vector_virtual"), fmt.Sprintf(matchSQL, "c.search_vector_stored")
 	for _, w := range words[:10] {
 		if err := sameIDs(scoped, of.id, w, []asked{{r.f.scope, virtual}, {r.f.scope, stored}, {owner, virtual}, {owner, stored}}); err != nil {
 			return Case{}, err

@@ -3,8 +3,8 @@ package bench
 import (
 	"context"
 	"database/sql"
-	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -75,7 +75,7 @@ func (p *plainSide) read(ctx context.Context, id int64, text string, args, dest 
 		if err != nil {
 			return err
 		}
-		defer rows.Close() //nolint:errcheck // Err tells
+		defer rows.Close()
 		for rows.Next() {
 			if err := rows.Scan(dest...); err != nil {
 				return err
@@ -112,7 +112,7 @@ type fullOptions struct {
 // openFull opens the data layer as the platform does.
 func openFull(ctx context.Context, url string, o fullOptions) (*fullSide, error) {
 	f := &fullSide{}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	statements, err := repository.NewPreparedStatementPool(repository.WithStatementLogger(log))
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func (f *fullSide) openPool(ctx context.Context, url string, o fullOptions, stat
 		if err != nil {
 			return fault.Field("database-url", "must be a URL such as postgres://user:password@host:5432/database")
 		}
-		config.MaxConns = int32(o.conns) //nolint:gosec // a few
+		config.MaxConns = int32(o.conns)
 		config.ConnConfig.Tracer, config.AfterConnect = statements, statements.AfterConnect
 		f.wire = wiretap.Tap(config.ConnConfig)
 		if f.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
@@ -195,8 +195,8 @@ func (f *fullSide) openPool(ctx context.Context, url string, o fullOptions, stat
 }
 
 func (f *fullSide) close() {
-	for i := len(f.closers) - 1; i >= 0; i-- {
-		f.closers[i]()
+	for _, v := range slices.Backward(f.closers) {
+		v()
 	}
 	f.closers = nil
 }

@@ -80,7 +80,7 @@ func skipScan(ctx context.Context, s *stage) (Scenario, error) {
 }
 
 func (s *stage) skipTables(ctx context.Context, l *laboratory, name string, campaigns, rows int) error {
-	s.say("%d campaigns: building tables", campaigns)
+	s.sayf("%d campaigns: building tables", campaigns)
 	separate, wide := "separate_"+name, "wide_"+name
 	return l.do(ctx,
 		fmt.Sprintf(skipTable, separate, campaigns, rows), fmt.Sprintf(skipTable, wide, campaigns, rows),

@@ -67,7 +67,7 @@ width AS (
     HAVING bool_and(s.attname IS NOT NULL) OR min(l.rows) = 0
 ),
 estimate AS (
-    SELECT l.*, ceil(l.rows * w.bytes / (8168 * l.fill)) AS needed
+    SELECT l.oid, l.nspname, l.relname, l.pages, l.rows, ceil(l.rows * w.bytes / (8168 * l.fill)) AS needed
     FROM large AS l
     JOIN width AS w ON w.oid = l.oid
 )
@@ -115,7 +115,7 @@ width AS (
     HAVING bool_and(s.attname IS NOT NULL) OR min(l.rows) = 0
 ),
 estimate AS (
-    SELECT l.*, ceil(l.rows * w.bytes / (8152 * 0.9)) + 1 AS needed
+    SELECT l.oid, l.nspname, l.relname, l.pages, l.rows, ceil(l.rows * w.bytes / (8152 * 0.9)) + 1 AS needed
     FROM large AS l
     JOIN width AS w ON w.oid = l.oid
 )

@@ -174,7 +174,7 @@ func Run(ctx context.Context, config *pgx.ConnConfig, o Options) (Report, error)
 	if err != nil {
 		return Report{}, fault.New(fault.Unavailable, "could not connect to PostgreSQL: check the address, the role and the password: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written that its end could lose
+	defer conn.Close(context.WithoutCancel(ctx))
 	report, err := examine(ctx, conn, o, list)
 	if err == nil && o.Fix {
 		fixed := fixAll(ctx, conn, report.Findings)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
 var redundantIndex = check{
@@ -60,7 +62,15 @@ WITH plain AS (
 ),
 pair AS (
     SELECT
-        a.*,
+        a.indexrelid,
+        a.indrelid,
+        a.relname,
+        a.relpages,
+        a.indnkeyatts,
+        a.keys,
+        a.classes,
+        a.collations,
+        a.options,
         b.indexrelid AS wider,
         b.relpages AS wider_pages,
         b.keys AS wider_keys,
@@ -108,7 +118,9 @@ WHERE p.wider_keys[p.place:p.place + p.indnkeyatts - 1] = p.keys
 ORDER BY p.indnkeyatts DESC, p.indexrelid, p.place, p.wider_pages
 LIMIT 200`
 
-func findRedundant(ctx context.Context, e *examination, _ check) ([]Finding, error) {
+const mostPairs = 200
+
+func findRedundant(ctx context.Context, e *examination, self check) ([]Finding, error) {
 	var candidates []candidate
 	err := e.within(ctx, readOnly, e.limits.StatementTimeout, func() (err error) {
 		// The planner expects one index a table, and would compare each with all.
@@ -121,6 +133,9 @@ func findRedundant(ctx context.Context, e *examination, _ check) ([]Finding, err
 	})
 	if err != nil || len(candidates) == 0 {
 		return nil, err
+	}
+	if len(candidates) == mostPairs {
+		e.notChecked(self.id, fmt.Sprintf("only the first %d pairs of indexes were looked at", mostPairs), "drop what is named, then run it again")
 	}
 	why, remedy := e.mayHide()
 	var list []statement
@@ -179,51 +194,26 @@ type proof struct {
 	busy      bool // somebody changes the index
 }
 
+// planned is a statement as it is planned while every index is there.
+type planned struct {
+	statement statement
+	text      string
+	cost      float64
+	takes     bool // the index that is judged
+}
+
 // prove plans every recorded statement on the table as things are, and once more
 // while the index is hidden, together with those that are gone already: whoever
 // drops all that is named must find what the proof says.
-func (e *examination) prove(ctx context.Context, c candidate, list []statement, gone []uint32) (proof, error) {
-	type planned struct {
-		statement statement
-		text      string
-		cost      float64
-		takes     bool
-	}
-	var p proof
-	var before []planned
+func (e *examination) prove(ctx context.Context, c candidate, list []statement, gone []uint32) (p proof, err error) {
 	list = slices.DeleteFunc(slices.Clone(list), func(s statement) bool { return !mentions(s.Text, c.BareTable) })
 	if len(list) == 0 {
 		return p, nil
 	}
-	err := e.within(ctx, readOnly, e.limits.StatementTimeout, func() error {
-		for _, s := range list {
-			text, ok := reading(s.Text)
-			switch {
-			case ok && text == "": // an INSERT reads no index but the unique ones
-				p.planned++
-				continue
-			case !ok:
-				p.unplanned++
-				continue
-			case time.Now().After(e.deadline):
-				p.late++
-				continue
-			}
-			root, ok, err := e.plan(ctx, s, text)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				p.unplanned++
-				continue
-			}
-			p.planned++
-			if root.uses(c.WiderBare) {
-				p.instead++
-			}
-			before = append(before, planned{s, text, root.Cost, root.uses(c.Bare)})
-		}
-		return nil
+	var before []planned
+	err = e.within(ctx, readOnly, e.limits.StatementTimeout, func() error {
+		before, err = e.planAsIs(ctx, c, list, &p)
+		return err
 	})
 	if err != nil || !slices.ContainsFunc(before, func(b planned) bool { return b.takes || len(gone) > 0 }) {
 		return p, err
@@ -248,11 +238,43 @@ func (e *examination) prove(ctx context.Context, c candidate, list []statement, 
 		}
 		return nil
 	})
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == fault.CodeLockNotAvailable {
 		p.busy = true
 		return p, nil
 	}
 	return p, err
+}
+
+// planAsIs plans the statements while every index is there, and counts in p.
+func (e *examination) planAsIs(ctx context.Context, c candidate, list []statement, p *proof) (before []planned, err error) {
+	for _, s := range list {
+		text, ok := reading(s.Text)
+		switch {
+		case ok && text == "": // an INSERT reads no index but the unique ones
+			p.planned++
+			continue
+		case !ok:
+			p.unplanned++
+			continue
+		case time.Now().After(e.deadline):
+			p.late++
+			continue
+		}
+		root, ok, err := e.plan(ctx, s, text)
+		if err != nil {
+			return before, err
+		}
+		if !ok {
+			p.unplanned++
+			continue
+		}
+		p.planned++
+		if root.uses(c.WiderBare) {
+			p.instead++
+		}
+		before = append(before, planned{s, text, root.Cost, root.uses(c.Bare)})
+	}
+	return before, nil
 }
 
 // hidden runs fn while this session's planner does not see the index. Where hypopg

@@ -85,14 +85,14 @@ func (e *examination) workload(ctx context.Context) (list []statement, why, reme
 
 // node is a node of a plan, as EXPLAIN (FORMAT JSON) gives it.
 type node struct {
-	Type     string  `json:"Node Type"`
-	Schema   string  `json:"Schema"`
-	Relation string  `json:"Relation Name"`
-	Index    string  `json:"Index Name"`
-	Filter   string  `json:"Filter"`
-	Rows     float64 `json:"Plan Rows"`
-	Cost     float64 `json:"Total Cost"`
-	Plans    []node  `json:"Plans"`
+	Type     string  `json:"Node Type"`     //nolint:tagliatelle // EXPLAIN's own name
+	Schema   string  `json:"Schema"`        //nolint:tagliatelle // EXPLAIN's own name
+	Relation string  `json:"Relation Name"` //nolint:tagliatelle // EXPLAIN's own name
+	Index    string  `json:"Index Name"`    //nolint:tagliatelle // EXPLAIN's own name
+	Filter   string  `json:"Filter"`        //nolint:tagliatelle // EXPLAIN's own name
+	Rows     float64 `json:"Plan Rows"`     //nolint:tagliatelle // EXPLAIN's own name
+	Cost     float64 `json:"Total Cost"`    //nolint:tagliatelle // EXPLAIN's own name
+	Plans    []node  `json:"Plans"`         //nolint:tagliatelle // EXPLAIN's own name
 }
 
 func (n node) walk(visit func(node)) {
@@ -131,9 +131,14 @@ func (e *examination) plan(ctx context.Context, s statement, text string) (root 
 	if err != nil {
 		return root, false, err
 	}
-	var plans []struct{ Plan node }
-	if len(results) != 1 || len(results[0].Rows) != 1 || json.Unmarshal(results[0].Rows[0][0], &plans) != nil || len(plans) != 1 {
+	var plans []struct {
+		Plan node `json:"Plan"` //nolint:tagliatelle // EXPLAIN's own name
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 {
 		return root, false, nil
+	}
+	if err := json.Unmarshal(results[0].Rows[0][0], &plans); err != nil || len(plans) != 1 {
+		return root, false, err
 	}
 	return plans[0].Plan, true, nil
 }

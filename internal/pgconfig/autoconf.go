@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -33,9 +34,9 @@ func readEntries(ctx context.Context, conn *pgx.Conn) ([]Entry, error) {
 }
 
 func find(list []Entry, name string) (Entry, bool) {
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].Name == name {
-			return list[i], true
+	for _, e := range slices.Backward(list) {
+		if e.Name == name {
+			return e, true
 		}
 	}
 	return Entry{}, false

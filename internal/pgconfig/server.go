@@ -128,7 +128,7 @@ func (s *Server) here() (int, bool) {
 	if err != nil {
 		return 0, false
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	var lines []string
 	for text := bufio.NewScanner(file); text.Scan() && len(lines) < 3; {
 		lines = append(lines, strings.TrimSpace(text.Text()))

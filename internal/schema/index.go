@@ -193,7 +193,7 @@ func (m *Migrator) session(ctx context.Context, fn func(conn *pgx.Conn) error) e
 	if err != nil {
 		return fault.New(fault.Unavailable, "could not connect to PostgreSQL to migrate: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // what was done is done or its error is told
+	defer conn.Close(context.WithoutCancel(ctx))
 	if m.atWork {
 		if err := holdWorkLock(ctx, conn); err != nil {
 			return migrationFault(err)

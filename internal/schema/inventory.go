@@ -114,7 +114,7 @@ func query[T any](ctx context.Context, db *sql.DB, text string, args ...any) ([]
 	if err != nil {
 		return nil, migrationFault(err)
 	}
-	defer conn.Close() //nolint:errcheck // it goes back to the pool
+	defer conn.Close()
 	var out []T
 	err = conn.Raw(func(driver any) error {
 		c := driver.(*stdlib.Conn).Conn() //nolint:forcetypeassert // the DB was opened with stdlib

@@ -278,9 +278,10 @@ var rules = []rule{
 				for _, rest := range strings.Split(s, "GENERATED ALWAYS AS (")[1:] {
 					depth, end := 1, 0
 					for i, r := range rest {
-						if r == '(' {
+						switch r {
+						case '(':
 							depth++
-						} else if r == ')' {
+						case ')':
 							depth--
 						}
 						if depth == 0 {

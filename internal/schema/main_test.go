@@ -90,5 +90,3 @@ FROM generate_series(1, $1::int) AS c
 CROSS JOIN generate_series(1, $2::int) AS n`, campaigns, n)
 	exec(t, db, `VACUUM ANALYZE ovasabi.service_event`)
 }
-
-func ident(name string) string { return pgx.Identifier{name}.Sanitize() }

@@ -125,10 +125,10 @@ func TestAMoveIsRefusedWhileOthersHoldOnToTheTable(t *testing.T) {
 		"publication": `CREATE PUBLICATION theirs FOR TABLE ovasabi.service_event`,
 		"trigger":     `CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER theirs AFTER INSERT ON ovasabi.service_event EXECUTE FUNCTION public.f()`,
 	}
-	for kind, make := range holders {
+	for kind, sql := range holders {
 		t.Run(kind, func(t *testing.T) {
 			db := pgtest.New(t)
-			exec(t, db, make)
+			exec(t, db, sql)
 			err := migrator(t, db.OwnerURL, partitions(4)).Up(t.Context(), schema.Latest())
 			require.ErrorContains(t, err, "cannot be moved while others hold on to it")
 			require.ErrorContains(t, err, kind)

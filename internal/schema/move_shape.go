@@ -198,7 +198,7 @@ func (s tableShape) leaves() []string {
 	return []string{s.name}
 }
 
-// partitionNames are those of n hash partitions: service_event_p00, …
+// partitionNames are those of n hash partitions: service_event_p00, ….
 func partitionNames(table string, n int) []string {
 	names := make([]string, n)
 	for i := range names {

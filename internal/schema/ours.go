@@ -83,7 +83,7 @@ func (m *Migrator) underLock(ctx context.Context, fn func(ctx context.Context, w
 	if err != nil {
 		return fault.New(fault.Unavailable, "could not connect to PostgreSQL to migrate: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // ending the session is what frees the lock
+	defer conn.Close(context.WithoutCancel(ctx))
 	var version int
 	if err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&version); err != nil {
 		return migrationFault(err)
@@ -103,7 +103,7 @@ func (m *Migrator) underLock(ctx context.Context, fn func(ctx context.Context, w
 	w := *m
 	w.atWork = true
 	w.db = stdlib.OpenDB(*m.config, stdlib.OptionAfterConnect(holdWorkLock))
-	defer w.db.Close() //nolint:errcheck // the work is done or its error is told
+	defer w.db.Close()
 	return fn(ctx, &w)
 }
 
@@ -157,7 +157,7 @@ func (m *Migrator) applied(ctx context.Context) ([]int64, error) {
 	if err != nil {
 		return nil, migrationFault(err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says it
+	defer rows.Close()
 	var versions []int64
 	for rows.Next() {
 		var v int64

@@ -8,6 +8,6 @@ func Up(ctx context.Context, ownerURL string, to Phase, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer m.Close() //nolint:errcheck // the work is done or its error is told
+	defer m.Close()
 	return m.Up(ctx, to)
 }

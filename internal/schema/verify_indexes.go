@@ -81,7 +81,7 @@ func (v *verifier) indexes(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		v.Migrator.o.Progress("verifying " + ix.Name)
+		v.o.Progress("verifying " + ix.Name)
 		_, err := v.conn.Exec(ctx, check, ix.Name)
 		switch code := codeOf(err); {
 		case err == nil:

@@ -66,7 +66,7 @@ func (v *verifier) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.Migrator.o.Progress("going on with a verification that was cut short")
+	v.o.Progress("going on with a verification that was cut short")
 	if err := json.Unmarshal(found, &v.out); err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (v *verifier) leaf(ctx context.Context, l leaf) error {
 	if at.Filenode != filenode {
 		at = reached{Filenode: filenode}
 	}
-	tell := newTeller(v.Migrator.o.Progress, "verifying "+l.Name)
+	tell := newTeller(v.o.Progress, "verifying "+l.Name)
 	tell.total, tell.done = blocks, at.Next
 	text := countBroken(promises, l)
 	for size := int64(firstBatch); at.Next < blocks; {

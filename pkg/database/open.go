@@ -106,7 +106,7 @@ func (db *DB) Close() {
 
 // shapePool writes the configuration into pgx's.
 func shapePool(pc *pgxpool.Config, config PG18Config, o options) {
-	pc.MaxConns = int32(config.MaxOpenConns) //nolint:gosec // Validate bounds it at 10,000
+	pc.MaxConns = int32(config.MaxOpenConns)
 	pc.MinConns = 0
 	pc.MaxConnLifetime = config.ConnMaxLifetime
 	// Without jitter, a pool that filled at once would empty at once.

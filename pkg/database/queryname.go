@@ -7,8 +7,8 @@ type queryNameKey struct{}
 // named is a context of its own kind, because context.WithValue would allocate
 // for the string as well as for the context, at every query.
 type named struct {
-	context.Context
-	name string
+	context.Context //nolint:containedctx // it is a context
+	name            string
 }
 
 // Value answers for the name and leaves every other key to the parent.

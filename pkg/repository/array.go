@@ -14,11 +14,11 @@ const arrayHeader = 20
 // order are those of array_recv in PostgreSQL's src/backend/utils/adt/arrayfuncs.c.
 func (c *values[E]) encode(buf []byte, s selection) []byte {
 	start := len(buf)
-	buf = binary.BigEndian.AppendUint32(buf, 1)           // dimensions
-	buf = binary.BigEndian.AppendUint32(buf, 0)           // whether there are NULLs, below
-	buf = binary.BigEndian.AppendUint32(buf, c.kind.oid)  // of the elements
-	buf = binary.BigEndian.AppendUint32(buf, uint32(s.n)) //nolint:gosec // bounded by mostRows
-	buf = binary.BigEndian.AppendUint32(buf, 1)           // lower bound
+	buf = binary.BigEndian.AppendUint32(buf, 1)          // dimensions
+	buf = binary.BigEndian.AppendUint32(buf, 0)          // whether there are NULLs, below
+	buf = binary.BigEndian.AppendUint32(buf, c.kind.oid) // of the elements
+	buf = binary.BigEndian.AppendUint32(buf, uint32(s.n))
+	buf = binary.BigEndian.AppendUint32(buf, 1) // lower bound
 	for i := range s.n {
 		e := &c.list[s.row(i)]
 		if c.null(e) {
@@ -34,11 +34,11 @@ func (c *values[E]) encode(buf []byte, s selection) []byte {
 // The elements, each after its length.
 
 func appendText(buf []byte, e *pgtype.Text) []byte {
-	buf = binary.BigEndian.AppendUint32(buf, uint32(len(e.String))) //nolint:gosec // bounded by longestRow
+	buf = binary.BigEndian.AppendUint32(buf, uint32(len(e.String)))
 	return append(buf, e.String...)
 }
 
-func appendInt8(buf []byte, e *pgtype.Int8) []byte { return appendEight(buf, uint64(e.Int64)) } //nolint:gosec // two's complement
+func appendInt8(buf []byte, e *pgtype.Int8) []byte { return appendEight(buf, uint64(e.Int64)) }
 
 func appendFloat8(buf []byte, e *pgtype.Float8) []byte {
 	return appendEight(buf, math.Float64bits(e.Float64))
@@ -56,7 +56,7 @@ func appendBool(buf []byte, e *pgtype.Bool) []byte {
 const epoch = 946_684_800_000_000
 
 func appendTimestamptz(buf []byte, e *pgtype.Timestamptz) []byte {
-	return appendEight(buf, uint64(e.Time.UnixMicro()-epoch)) //nolint:gosec // two's complement
+	return appendEight(buf, uint64(e.Time.UnixMicro()-epoch))
 }
 
 func appendUUIDBytes(buf []byte, e *pgtype.UUID) []byte {

@@ -158,7 +158,7 @@ func (b *Batch) AddRow(row ...any) error {
 		b.truncate(len(b.columns), n)
 		return &RowError{Row: n, Err: fault.New(fault.Invalid, "must not be larger than %d MiB", longestRow>>20)}
 	}
-	b.sizes = append(b.sizes, int32(size)) //nolint:gosec // bounded by longestRow
+	b.sizes = append(b.sizes, int32(size))
 	b.ids = append(b.ids, 0)
 	b.outcomes = append(b.outcomes, Pending)
 	b.pending++

@@ -23,7 +23,7 @@ func (b *Batch) choose() selection {
 	picked := make([]int32, 0, b.pending)
 	for i, o := range b.outcomes {
 		if o == Pending {
-			picked = append(picked, int32(i)) //nolint:gosec // 2^31 rows do not fit in memory
+			picked = append(picked, int32(i))
 		}
 	}
 	return selection{n: len(picked), picked: picked}
@@ -53,7 +53,7 @@ func (b *Batch) supersede() selection {
 		winner, again := last[key]
 		if !again {
 			last[key] = row
-			rest = append(rest, keyed{key, int32(row)}) //nolint:gosec // 2^31 rows do not fit in memory
+			rest = append(rest, keyed{key, int32(row)})
 			continue
 		}
 		if b.winners == nil {

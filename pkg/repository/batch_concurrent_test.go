@@ -67,7 +67,7 @@ func TestABatchThatWasTheVictimOfADeadlockTriesAgain(t *testing.T) {
 
 	tx, err := f.owner.Begin(f.one)
 	require.NoError(t, err)
-	defer tx.Rollback(f.one) //nolint:errcheck // committed where the test passes
+	defer tx.Rollback(f.one)
 	touch := func(email string) {
 		_, err := tx.Exec(f.one, `UPDATE ovasabi.service_user_main SET last_name = 'touched' WHERE email = $1`, email)
 		require.NoError(t, err)

@@ -41,7 +41,7 @@ func (b *Batch) locate(ctx context.Context, chunks []selection, failed int) *Row
 			case err == nil:
 				rest = rest.part(half.n, rest.n-half.n)
 			case isDataError(err):
-				rest, last = half, err
+				rest = half
 			default:
 				return err
 			}
@@ -142,7 +142,7 @@ func (b *Batch) unreadable(ctx context.Context, q database.Querier, row int) str
 		return ""
 	}
 	results := q.SendBatch(ctx, batch)
-	defer results.Close() //nolint:errcheck // only a name is lost
+	defer results.Close()
 	for i := range texts {
 		var valid bool
 		if results.QueryRow().Scan(&valid) != nil {

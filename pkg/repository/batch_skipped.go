@@ -41,7 +41,7 @@ func (b *Batch) stillPending(chunks []selection) selection {
 	for _, c := range chunks {
 		for i := range c.n {
 			if row := c.row(i); b.outcomes[row] == Pending {
-				picked = append(picked, int32(row)) //nolint:gosec // 2^31 rows do not fit in memory
+				picked = append(picked, int32(row))
 			}
 		}
 	}

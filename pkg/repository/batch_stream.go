@@ -96,7 +96,7 @@ func (s *stream) send(c selection) {
 	}
 	s.buf, s.params = s.buf[:0], s.params[:0]
 	for _, id := range s.campaign {
-		s.params = append(s.params, binary.BigEndian.AppendUint64(nil, uint64(id.(int64)))) //nolint:gosec,forcetypeassert // two's complement; campaignArgument's own
+		s.params = append(s.params, binary.BigEndian.AppendUint64(nil, uint64(id.(int64)))) // two's complement; campaignArgument's own
 	}
 	for _, column := range s.batch.columns {
 		s.buf = column.encode(s.buf, c)

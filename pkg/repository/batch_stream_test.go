@@ -122,7 +122,7 @@ func TestStreamedBatchIsThereAfterItsContextEnded(t *testing.T) {
 	f := newFixture(t)
 	lock, err := f.owner.Begin(f.one)
 	require.NoError(t, err)
-	defer lock.Rollback(f.one) //nolint:errcheck // undone below
+	defer lock.Rollback(f.one)
 	_, err = lock.Exec(f.one, `LOCK TABLE ovasabi.service_event`)
 	require.NoError(t, err)
 	b := newBatch(t, f, events, repository.MaxRows(100))

@@ -3,6 +3,7 @@ package repository_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -268,7 +269,11 @@ func TestNewTableNamesTheField(t *testing.T) {
 		change(&spec)
 		_, err := repository.NewTable(spec)
 		require.ErrorIs(t, err, fault.Invalid, field)
-		require.Equal(t, field, err.(*fault.Error).Field)
+		require.Equal(t, field, func() *fault.Error {
+			target := &fault.Error{}
+			_ = errors.As(err, &target)
+			return target
+		}().Field)
 	}
 }
 

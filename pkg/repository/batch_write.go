@@ -136,9 +136,9 @@ func readInt(raw []byte, format int16) (int64, error) {
 	}
 	switch len(raw) {
 	case 8:
-		return int64(binary.BigEndian.Uint64(raw)), nil //nolint:gosec // two's complement, as the protocol has it
+		return int64(binary.BigEndian.Uint64(raw)), nil
 	case 4:
-		return int64(int32(binary.BigEndian.Uint32(raw))), nil //nolint:gosec // as above
+		return int64(int32(binary.BigEndian.Uint32(raw))), nil
 	default:
 		return 0, fault.New(fault.Internal, "an integer column of %d bytes: declare a column of type bigint or integer", len(raw))
 	}

@@ -90,7 +90,7 @@ type arrayOf[E any] struct {
 }
 
 func (a *arrayOf[E]) Dimensions() []pgtype.ArrayDimension {
-	return []pgtype.ArrayDimension{{Length: int32(a.rows.n), LowerBound: 1}} //nolint:gosec // bounded by mostRows
+	return []pgtype.ArrayDimension{{Length: int32(a.rows.n), LowerBound: 1}}
 }
 
 func (a *arrayOf[E]) Index(i int) any { return &a.column.list[a.rows.row(i)] }

@@ -3,8 +3,8 @@ package repository_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -143,7 +143,7 @@ func exampleDatabase() (context.Context, *pgxpool.Pool, *repository.PreparedStat
 }
 
 // quiet is no log: the fall to the plain side is told in the metrics as well.
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // exampleTB lets an example, which has no test around it, use the fixture.
 type exampleTB struct {
@@ -158,7 +158,7 @@ func (t *exampleTB) Errorf(form string, a ...any) { panic(fmt.Sprintf(form, a...
 func (t *exampleTB) FailNow()                     { panic("the example failed") }
 
 func (t *exampleTB) end() {
-	for i := len(t.cleanups) - 1; i >= 0; i-- {
-		t.cleanups[i]()
+	for _, v := range slices.Backward(t.cleanups) {
+		v()
 	}
 }

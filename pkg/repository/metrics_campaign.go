@@ -2,6 +2,7 @@ package repository
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -89,9 +90,7 @@ func (s *campaignShares) observeOther(id campaign.ID, took time.Duration) {
 
 func (s *campaignShares) show(before map[campaign.ID]*share, id campaign.ID) {
 	after := make(map[campaign.ID]*share, len(before)+1)
-	for k, v := range before {
-		after[k] = v
-	}
+	maps.Copy(after, before)
 	after[id] = &share{}
 	s.shown.Store(&after)
 }
@@ -135,9 +134,7 @@ func (s *campaignShares) giveAnew() {
 	slices.SortFunc(inside, func(a, b load) int { return cmp.Compare(a.weight, b.weight) })
 	slices.SortFunc(outside, func(a, b load) int { return cmp.Compare(b.weight, a.weight) })
 	after := make(map[campaign.ID]*share, len(shown))
-	for id, sh := range shown {
-		after[id] = sh
-	}
+	maps.Copy(after, shown)
 	for i := range min(len(inside), len(outside)) {
 		if outside[i].weight <= 2*inside[i].weight {
 			break

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,9 +53,7 @@ func (m *RepositoryMetrics) addMeter(key meterKey) *meter {
 		}
 	}
 	after := make(map[meterKey]*meter, len(before)+1)
-	for k, v := range before {
-		after[k] = v
-	}
+	maps.Copy(after, before)
 	added := &meter{
 		owner: m, key: key,
 		ok:   m.QueryDuration.WithLabelValues(key.query, key.operation, outcomeOK),

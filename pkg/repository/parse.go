@@ -271,7 +271,7 @@ func cleanJSON(s string) error {
 		}
 		rest = rest[i+2:]
 	}
-	//nolint:gosec // json.Valid only reads, and a copy would cost an allocation a value
+
 	if !json.Valid(unsafe.Slice(unsafe.StringData(s), len(s))) {
 		return fault.New(fault.Invalid, "must be valid JSON")
 	}

@@ -98,7 +98,11 @@ func keepsPromises(t *testing.T, f *fixture, r repository.Repository) {
 	wrong := repository.Declare("event.wrong", `SELECT nothing FROM ovasabi.service_event WHERE campaign_id = $1::bigint`)
 	_, err = r.Exec(f.one, wrong, 1)
 	require.ErrorIs(t, err, fault.Internal)
-	require.Equal(t, fault.CodeUndefinedColumn, err.(*fault.Error).Code)
+	require.Equal(t, fault.CodeUndefinedColumn, func() *fault.Error {
+		target := &fault.Error{}
+		_ = errors.As(err, &target)
+		return target
+	}().Code)
 
 	stop := errors.New("stop")
 	err = r.InTx(f.one, txOptions, func(ctx context.Context, r repository.Repository) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -188,7 +189,7 @@ func (refuse) Value() (driver.Value, error) { return nil, errRefused }
 // does not fit the schema is logged and left out: it never refuses the connection.
 func (p *PreparedStatementPool) AfterConnect(ctx context.Context, conn *pgx.Conn) error {
 	p.mu.Lock()
-	warm := p.warm[:len(p.warm):len(p.warm)]
+	warm := slices.Clip(p.warm)
 	p.mu.Unlock()
 	if len(warm) == 0 || conn.Config().DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
 		return nil

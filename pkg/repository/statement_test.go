@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -34,7 +33,7 @@ func openWith(t testing.TB, f *fixture, conns int, statements *repository.Prepar
 	config := database.Default()
 	config.MaxOpenConns, config.MaxIdleConns = conns, conns
 	opts = append(opts, database.WithTracer(statements), database.WithAfterConnect(statements.AfterConnect),
-		database.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+		database.WithLogger(slog.New(slog.DiscardHandler)))
 	db, err := database.Open(f.one, f.AppURL, config, opts...)
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
@@ -122,7 +121,11 @@ func TestGetOrPrepareRefusesWhatTheServerCannotParse(t *testing.T) {
 	f := newFixture(t)
 	statements, _ := openWatched(t, f, 2)
 	_, err := statements.GetOrPrepare(f.one, `SELECT nothing FROM ovasabi.service_event`)
-	require.Equal(t, fault.CodeUndefinedColumn, err.(*fault.Error).Code)
+	require.Equal(t, fault.CodeUndefinedColumn, func() *fault.Error {
+		target := &fault.Error{}
+		_ = errors.As(err, &target)
+		return target
+	}().Code)
 	require.Zero(t, statements.Len())
 
 	lonely, err := repository.NewPreparedStatementPool()
@@ -224,7 +227,7 @@ func TestAStalePlanInsideATransactionIsTheCallers(t *testing.T) {
 	f.exec(t, `ALTER TABLE ovasabi.moving ALTER COLUMN amount TYPE text`)
 	tx, err := pool.Begin(f.one)
 	require.NoError(t, err)
-	defer tx.Rollback(f.one) //nolint:errcheck // closed already where the test passes
+	defer tx.Rollback(f.one)
 	_, err = s.Query(f.one, tx)
 	require.True(t, database.IsStalePlan(err), "%v", err)
 	require.NoError(t, tx.Rollback(f.one))

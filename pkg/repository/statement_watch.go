@@ -96,8 +96,8 @@ func (w *statementWatch) scan(b []byte) {
 		case 'P':
 			w.parsed(until0(body))
 		case 'B':
-			if portal := bytes.IndexByte(body, 0); portal >= 0 {
-				w.bound(until0(body[portal+1:]))
+			if _, after, ok := bytes.Cut(body, []byte{0}); ok {
+				w.bound(until0(after))
 			}
 		case 'C':
 			if len(body) > 0 && body[0] == 'S' {
@@ -109,8 +109,8 @@ func (w *statementWatch) scan(b []byte) {
 }
 
 func until0(b []byte) []byte {
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		return b[:i]
+	if before, _, ok := bytes.Cut(b, []byte{0}); ok {
+		return before
 	}
 	return nil
 }

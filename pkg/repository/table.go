@@ -144,10 +144,10 @@ func (t *Table) validate() error {
 		}
 		t.kinds = append(t.kinds, k)
 	}
-	return t.validateKey(seen)
+	return t.validateKey()
 }
 
-func (t *Table) validateKey(seen map[string]bool) error {
+func (t *Table) validateKey() error {
 	if t.spec.ID != "" && len(t.spec.Key) == 0 {
 		return fault.Field("Key", "must name the columns by which returned ids find their rows, or ID must be empty")
 	}

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -89,12 +90,7 @@ func (t *Table) keyPart(k int, prefix string) string {
 }
 
 func (t *Table) inKey(i int) bool {
-	for _, k := range t.key {
-		if k == i {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(t.key, i)
 }
 
 func (t *Table) assignments() string {

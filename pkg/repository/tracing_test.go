@@ -2,7 +2,6 @@ package repository_test
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 
@@ -20,7 +19,7 @@ func TestSpansHoldNoValues(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
 	db, err := database.Open(f.one, f.AppURL, database.Default(), database.WithTracer(repository.NewTracing(provider)),
-		database.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+		database.WithLogger(slog.New(slog.DiscardHandler)))
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
 	ctx, root := provider.Tracer("test").Start(f.one, "root")
