@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bench runs the verb in this process and returns its code and what it wrote.
-func bench(t *testing.T, args ...string) (code int, out, err string) {
+// runBench runs the verb in this process and returns its code and what it wrote.
+func runBench(t *testing.T, args ...string) (code int, out, err string) {
 	t.Helper()
 	var o, e bytes.Buffer
 	code = run(t.Context(), append([]string{"bench"}, args...), terminal{strings.NewReader(""), &o, &e})
@@ -19,7 +19,7 @@ func bench(t *testing.T, args ...string) (code int, out, err string) {
 }
 
 func TestBenchListsItsScenarios(t *testing.T) {
-	code, out, _ := bench(t, "--list")
+	code, out, _ := runBench(t, "--list")
 	require.Equal(t, exitDone, code)
 	for _, name := range []string{"query_response", "bulk_insert", "concurrency", "index_scan"} {
 		require.Contains(t, out, name)
@@ -33,7 +33,7 @@ func TestBenchRefusesWhatItCannotRun(t *testing.T) {
 		"without --database-url": {"bulk_insert", "--database-url", "postgres://127.0.0.1:1/nobody"},
 		"needs --json FILE":      {"--add"},
 	} {
-		code, out, err := bench(t, args...)
+		code, out, err := runBench(t, args...)
 		require.Equal(t, exitUsage, code, args)
 		require.Contains(t, err, want)
 		require.Empty(t, out)
@@ -43,18 +43,18 @@ func TestBenchRefusesWhatItCannotRun(t *testing.T) {
 // TestThePublishedBenchmarksAreOfTheirFile holds docs/benchmarks.md to what the command makes.
 func TestThePublishedBenchmarksAreOfTheirFile(t *testing.T) {
 	docs := filepath.Join("..", "..", "docs")
-	code, out, err := bench(t, "report", filepath.Join(docs, "benchmarks.json"))
+	code, out, err := runBench(t, "report", filepath.Join(docs, "benchmarks.json"))
 	require.Equal(t, exitDone, code, err)
 	require.Equal(t, readFile(t, filepath.Join(docs, "benchmarks.md")), out, "run: ovasabi bench report docs/benchmarks.json > docs/benchmarks.md")
 
-	code, out, err = bench(t, "compare", filepath.Join(docs, "benchmarks.json"), filepath.Join(docs, "benchmarks.json"))
+	code, out, err = runBench(t, "compare", filepath.Join(docs, "benchmarks.json"), filepath.Join(docs, "benchmarks.json"))
 	require.Equal(t, exitDone, code, err)
 	require.Contains(t, out, "0 worse of")
 }
 
 func readFile(t *testing.T, path string) string {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return string(text)
 }

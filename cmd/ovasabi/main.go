@@ -34,6 +34,7 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the schema up or down, show it, verify it."`
 	Load    loadCmd    `cmd:"" help:"Load NDJSON files: content, users, products, or events as CloudEvents."`
 	Token   tokenCmd   `cmd:"" help:"Make keys, make tokens, take tokens back."`
+	Stats   statsCmd   `cmd:"" help:"Show what the server does: I/O, vacuum, the pool, statements, locks."`
 	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong with the server and the database, with the remedy of each."`
 	Config  configCmd  `cmd:"" help:"Settings of PostgreSQL for this machine: render, apply, roll back."`
 	Flags   flagsCmd   `cmd:"" help:"Show and set which side of a twin answers, for whom."`

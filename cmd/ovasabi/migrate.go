@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -14,30 +16,32 @@ type migrateCmd struct {
 	Up     migrateUp     `cmd:"" help:"Apply the phases, up to the newest or to --to."`
 	Down   migrateDown   `cmd:"" help:"Revert the newest phase, or all above --to."`
 	Status migrateStatus `cmd:"" help:"Show the phase, what is pending, invalid or changed by hand."`
+	Verify migrateVerify `cmd:"" help:"Compare every row, generated value, index, partition and policy with what the schema promises."`
 }
 
 // owned is the database of a migration: its URL is for the owner.
 type owned struct {
 	target
-	LockTimeout time.Duration `name:"lock-timeout" env:"OVASABI_LOCK_TIMEOUT" default:"2s" help:"Longest wait of one statement for a lock; then it is tried again."`
+	LockTimeout time.Duration `name:"lock-timeout" env:"OVASABI_LOCK_TIMEOUT" default:"500ms" help:"Longest wait of one statement for a lock; then it is tried again."`
 	Patience    time.Duration `name:"patience" env:"OVASABI_MIGRATE_PATIENCE" default:"10m" help:"How long a step is tried again, and another migrator waited for."`
 }
 
-func (o owned) open(t terminal, log *slog.Logger, dropData bool) (*schema.Migrator, error) {
+func (o owned) open(t terminal, log *slog.Logger, more schema.Options) (*schema.Migrator, error) {
 	url, err := o.owner()
 	if err != nil {
 		return nil, err
 	}
-	return schema.Open(url, schema.Options{
-		LockTimeout: o.LockTimeout, Patience: o.Patience, DropData: dropData, Log: log,
-		Progress: func(line string) { fmt.Fprintln(t.err, line) },
-	})
+	more.LockTimeout, more.Patience, more.Log = o.LockTimeout, o.Patience, log
+	more.Progress = func(line string) { fmt.Fprintln(t.err, line) }
+	return schema.Open(url, more)
 }
 
 type migrateUp struct {
 	owned
 	To     int  `name:"to" env:"OVASABI_MIGRATE_TO" default:"-1" placeholder:"PHASE" help:"Phase to stop at (default: the newest)."`
 	DryRun bool `name:"dry-run" env:"OVASABI_DRY_RUN" help:"Print the SQL and change nothing."`
+
+	Partitions *int `name:"partitions" env:"OVASABI_PARTITIONS" placeholder:"N" help:"Partitions of the events by campaign, 1 to 1024; 0 leaves them in one table (default: as they are)."`
 }
 
 // Run applies.
@@ -49,7 +53,7 @@ func (c migrateUp) Run(ctx context.Context, t terminal, log *slog.Logger) error 
 			return usage(err)
 		}
 	}
-	m, err := c.open(t, log, false)
+	m, err := c.open(t, log, schema.Options{Partitions: c.Partitions})
 	if err != nil {
 		return err
 	}
@@ -73,7 +77,7 @@ type migrateDown struct {
 
 // Run reverts.
 func (c migrateDown) Run(ctx context.Context, t terminal, log *slog.Logger) error {
-	m, err := c.open(t, log, c.DropData)
+	m, err := c.open(t, log, schema.Options{DropData: c.DropData})
 	if err != nil {
 		return err
 	}
@@ -121,7 +125,7 @@ type migrateStatus struct {
 
 // Run shows where the database stands. Invalid indexes and changes by hand are findings.
 func (c migrateStatus) Run(ctx context.Context, t terminal, log *slog.Logger) error {
-	m, err := c.open(t, log, false)
+	m, err := c.open(t, log, schema.Options{})
 	if err != nil {
 		return err
 	}
@@ -160,5 +164,44 @@ func printStatus(s schema.Status, t terminal) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d kB\t%s\n", o.Kind, o.Name, o.Bytes/1024, rows)
 	}
+	return w.Flush()
+}
+
+type migrateVerify struct {
+	owned
+	JSON bool `name:"json" env:"OVASABI_JSON" help:"Print JSON."`
+}
+
+// Run verifies; a run that was cut short goes on where it was.
+func (c migrateVerify) Run(ctx context.Context, t terminal, log *slog.Logger) error {
+	m, err := c.open(t, log, schema.Options{})
+	if err != nil {
+		return err
+	}
+	defer m.Close() //nolint:errcheck // nothing was written but the place that it has reached
+	v, err := m.Verify(ctx, schema.VerifyOptions{})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = printJSON(t.out, v)
+	} else {
+		err = printVerification(v, t)
+	}
+	if err == nil && v.Worst() == schema.SeverityError {
+		return errFindings
+	}
+	return err
+}
+
+func printVerification(v schema.Verification, t terminal) error {
+	for _, f := range v.Findings {
+		fmt.Fprintf(t.out, "%s  %s  %s\n    %s\n    remedy: %s\n", f.Severity, f.ID, f.Object, f.Evidence, f.Remedy)
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	for _, what := range slices.Sorted(maps.Keys(v.Checked)) {
+		fmt.Fprintf(w, "checked\t%s\t%d\n", what, v.Checked[what])
+	}
+	fmt.Fprintf(w, "%d findings\n", len(v.Findings))
 	return w.Flush()
 }

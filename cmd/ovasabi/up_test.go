@@ -128,6 +128,16 @@ func TestUp(t *testing.T) {
 		found := call(t, r, "content.v1.ContentService/SearchContent", `{"campaignId":"`+campaignID+`","query":"xylophone"}`)
 		require.Len(t, found["hits"], 1)
 
+		code, out, errText = do(t, "", "migrate", "verify", "--data", dir, "--json")
+		require.Equal(t, exitDone, code, errText)
+		require.Contains(t, out, `"findings": []`)
+		code, out, errText = do(t, "", "stats", "--data", dir, "--interval", "100ms", "--json")
+		require.Equal(t, exitDone, code, errText)
+		require.True(t, json.Valid([]byte(out)))
+		code, out, errText = do(t, "", "stats", "--data", dir, "--interval", "100ms")
+		require.Equal(t, exitDone, code, errText)
+		require.Contains(t, out, "PostgreSQL")
+
 		code, out, errText = do(t, "", "flags", "set", "*", "0", "--data", dir)
 		require.Equal(t, exitDone, code, errText+out)
 		code, out, _ = do(t, "", "flags", "list", "--data", dir)

@@ -45,7 +45,11 @@ const promisesSQL = `
 SELECT
     'generated_value',
     format('ovasabi.%s.%s', $2::text, a.attname),
-    format('(%s) IS DISTINCT FROM t.%I', pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attname),
+    -- The cast rounds as the column does: numeric(12, 2) keeps two digits of a product that has more.
+    format(
+        '(%s)::%s IS DISTINCT FROM t.%I',
+        pg_catalog.pg_get_expr(d.adbin, d.adrelid), pg_catalog.format_type(a.atttypid, a.atttypmod), a.attname
+    ),
     'error',
     format('UPDATE ovasabi.%I SET %2$I = %2$I WHERE … for these rows, which computes them again', $2::text, (
         -- The server computes anew what depends on a column that is set.
