@@ -96,7 +96,8 @@ WHERE indexrelid = ANY (ARRAY['ovasabi.idx_content_campaign_created', 'ovasabi.i
 	require.Contains(t, plan, "Index Only Scan Backward using idx_content_campaign_skip")
 	require.Equal(t, 1, indexSearches(t, plan), plan)
 	require.NotContains(t, plan, "Sort")
-	require.Less(t, buffers(t, plan), 12, plan)
+	// 20 entries of the index, and at most a heap page for each where the visibility map is not set yet.
+	require.Less(t, buffers(t, plan), 26, plan)
 }
 
 // What the dropped indexes served, the wider ones serve; `down` restores them.

@@ -281,6 +281,7 @@ ORDER BY 1`)
 	if err != nil {
 		return err
 	}
+	v.out.Checked["sequences"] = 0 // a run that goes on counts them anew
 	for _, i := range all {
 		highest, known := v.place.Highest[i.Table]
 		if !known {

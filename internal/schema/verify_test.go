@@ -31,6 +31,7 @@ func filled(t *testing.T) (*pgtest.DB, *schema.Migrator) {
 			`INSERT INTO ovasabi.service_event (campaign_id, event_id, event_type) SELECT 1 + n % 3, 'e' || n, 'a:b:v1:success' FROM generate_series(1, 900) AS n`,
 			`INSERT INTO ovasabi.service_product_main (campaign_id, sku, name, price, metadata) SELECT 1, n::text, 'p', n, '{"tax_rate": 0.19}' FROM generate_series(1, 50) AS n`,
 			`INSERT INTO ovasabi.service_user_main (campaign_id, email) SELECT 1, n || '@example.com' FROM generate_series(1, 50) AS n`,
+			`VACUUM ANALYZE`, // plans must not wait for autovacuum
 		} {
 			if _, err := conn.Exec(ctx, statement); err != nil {
 				return err
