@@ -178,7 +178,7 @@ func (c migrateVerify) Run(ctx context.Context, t terminal, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
-	defer m.Close() //nolint:errcheck // nothing was written but the place that it has reached
+	defer m.Close()
 	v, err := m.Verify(ctx, schema.VerifyOptions{})
 	if err != nil {
 		return err
