@@ -61,7 +61,7 @@ func serverAccount(cluster string) (account, error) {
 		if errUID != nil || errGID != nil || uid == 0 {
 			continue
 		}
-		return account{uid: uint32(uid), gid: uint32(gid), name: name, switched: true}, nil //nolint:gosec // ids are 32 bits by definition
+		return account{uid: uint32(uid), gid: uint32(gid), name: name, switched: true}, nil
 	}
 	return account{uid: nobodyID, gid: nobodyID, switched: true}, nil
 }

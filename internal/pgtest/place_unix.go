@@ -42,5 +42,5 @@ func freeBytes(path string) (uint64, bool) {
 	if err := syscall.Statfs(path, &stat); err != nil {
 		return 0, false
 	}
-	return stat.Bavail * uint64(stat.Bsize), true //nolint:gosec // the type of Bsize differs between systems
+	return stat.Bavail * uint64(stat.Bsize), true
 }

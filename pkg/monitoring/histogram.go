@@ -22,7 +22,7 @@ const (
 func bucketOf(d time.Duration) int {
 	us := uint64(max(d.Microseconds(), 1))
 	octave := bits.Len64(us) - 1
-	part := int((us - 1<<octave) * perOctave >> octave) //nolint:gosec // below perOctave
+	part := int((us - 1<<octave) * perOctave >> octave)
 	return min(octave*perOctave+part, bucketCount-1)
 }
 
@@ -61,7 +61,7 @@ func (h *durations) mean() time.Duration {
 	if h.count == 0 {
 		return 0
 	}
-	return h.sum / time.Duration(h.count) //nolint:gosec // calls of one process
+	return h.sum / time.Duration(h.count)
 }
 
 func (h *durations) quantile(q float64) time.Duration {

@@ -230,7 +230,7 @@ func (t *Tracer) countError(err error) {
 
 // session tells which campaign a backend works for, where it is one of this process's.
 func (t *Tracer) session(pid int32) (id int64, query string) {
-	v, ok := t.sessions.Load(uint32(pid)) //nolint:gosec // a process id
+	v, ok := t.sessions.Load(uint32(pid))
 	if !ok {
 		return 0, ""
 	}
@@ -242,7 +242,7 @@ func (t *Tracer) session(pid int32) (id int64, query string) {
 
 // sawWait notes that a backend was seen waiting for a lock.
 func (t *Tracer) sawWait(pid int32, since, at time.Time) {
-	v, ok := t.sessions.Load(uint32(pid)) //nolint:gosec // a process id
+	v, ok := t.sessions.Load(uint32(pid))
 	if !ok {
 		return
 	}

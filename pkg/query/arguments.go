@@ -41,7 +41,7 @@ type arguments struct {
 }
 
 func (a *arguments) next(k kind, index int) {
-	s := slot{kind: k, index: uint16(index)} //nolint:gosec // SQL refuses more than maxParameters
+	s := slot{kind: k, index: uint16(index)}
 	if a.count < len(a.slots) {
 		a.slots[a.count] = s
 	} else {

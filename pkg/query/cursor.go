@@ -97,7 +97,7 @@ func cursorMAC(key []byte, id campaign.ID, list string, body []byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	head := make([]byte, 0, 48)
 	head = append(head, "ovasabi cursor\x00"...)
-	head = binary.BigEndian.AppendUint64(head, uint64(id.Int64())) //nolint:gosec // positive
+	head = binary.BigEndian.AppendUint64(head, uint64(id.Int64()))
 	head = binary.BigEndian.AppendUint64(head, uint64(len(list)))
 	mac.Write(head)
 	mac.Write([]byte(list))

@@ -48,7 +48,7 @@ func appendCursorValue(dst []byte, value any) ([]byte, error) {
 		return append(append(dst, tagUUID), v[:]...), nil
 	case time.Time:
 		dst = binary.AppendVarint(append(dst, tagTime), v.Unix())
-		return binary.AppendUvarint(dst, uint64(v.Nanosecond())), nil //nolint:gosec // 0 to 999,999,999
+		return binary.AppendUvarint(dst, uint64(v.Nanosecond())), nil
 	case pgtype.InfinityModifier: // what pgx scans 'infinity'::timestamptz into
 		return appendCursorValue(dst, v.String())
 	case driver.Valuer:
@@ -79,7 +79,7 @@ func appendKindred(dst []byte, value any) ([]byte, error) {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return appendCursorValue(dst, r.Int())
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
-		return appendCursorValue(dst, int64(r.Uint())) //nolint:gosec // at most 32 bits
+		return appendCursorValue(dst, int64(r.Uint()))
 	case reflect.Float32, reflect.Float64:
 		return appendCursorValue(dst, r.Float())
 	case reflect.String:
@@ -126,10 +126,10 @@ func cursorValue(tag byte, raw []byte) (any, int) {
 		}
 	case tagText, tagBytes:
 		size, n := binary.Uvarint(raw)
-		if n <= 0 || size > uint64(len(raw)-n) { //nolint:gosec // n is at most len(raw)
+		if n <= 0 || size > uint64(len(raw)-n) {
 			return nil, -1
 		}
-		end := n + int(size) //nolint:gosec // at most len(raw)
+		end := n + int(size)
 		if tag == tagText {
 			return string(raw[n:end]), end
 		}

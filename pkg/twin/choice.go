@@ -42,7 +42,7 @@ func pick(ctx context.Context, name string, share uint8) Side {
 	case 100:
 		return Optimised
 	}
-	point := uint8(rand.Uint32N(100)) //nolint:gosec // below 100, and no secret
+	point := uint8(rand.Uint32N(100))
 	if key, ok := ctx.Value(keyContext{}).(string); ok {
 		point = stickyPoint(name, key)
 	}

@@ -67,7 +67,7 @@ func (r *Runner) compare(st *state) Comparison {
 		Optimised: measured(&optimised),
 		Since:     plain.since,
 	}
-	enough := uint64(r.options.Enough) //nolint:gosec // at least 2
+	enough := uint64(r.options.Enough)
 	if plain.n < enough || optimised.n < enough {
 		c.Verdict = Unknown
 		c.Text = fmt.Sprintf("not enough evidence: %d plain and %d optimised calls were drawn, and %d of each are needed", plain.n, optimised.n, enough)

@@ -70,7 +70,7 @@ func (r *Runner) findingsOf(st *state) (found []Finding) {
 			Evidence: c.Text,
 			Remedy:   "set the flag to 0 with ovasabi flags set, then look at the plan of the optimised side as the application's role",
 		})
-	case c.Verdict == Unknown && c.Optimised.Calls >= uint64(r.options.Enough): //nolint:gosec // at least 2
+	case c.Verdict == Unknown && c.Optimised.Calls >= uint64(r.options.Enough):
 		found = append(found, Finding{
 			ID: FindingNoEvidence, Severity: "info", Object: st.twin.name,
 			Evidence: c.Text,

@@ -24,7 +24,7 @@ func bucketOf(d time.Duration) int {
 		return int(units)
 	}
 	octave := bits.Len64(units) - octaveShift - 1
-	index := octave<<octaveShift + int(units>>octave) //nolint:gosec // below 200 or cut
+	index := octave<<octaveShift + int(units>>octave)
 	return min(index, buckets-1)
 }
 
@@ -34,7 +34,7 @@ func bucketRange(index int) (low, high float64) {
 		return float64(index << unitShift), float64((index + 1) << unitShift)
 	}
 	octave := index>>octaveShift - 1
-	step := uint64(index - octave<<octaveShift) //nolint:gosec // from 8 to 15
+	step := uint64(index - octave<<octaveShift)
 	return float64(step << octave << unitShift), float64((step + 1) << octave << unitShift)
 }
 
@@ -107,7 +107,7 @@ func (t *tally) mean() time.Duration {
 	if t.n == 0 {
 		return 0
 	}
-	return time.Duration(t.nanos / t.n) //nolint:gosec // a mean of durations is one
+	return time.Duration(t.nanos / t.n)
 }
 
 // p95 is within 6% of the true value.

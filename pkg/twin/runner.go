@@ -184,7 +184,7 @@ func (c *call) end(rows int64, err error) {
 		rows:     rows,
 		failed:   err != nil,
 		drawn:    c.drawn,
-	}, now, c.r.options.Window/2, uint64(c.r.options.Enough)) //nolint:gosec // at least 2
+	}, now, c.r.options.Window/2, uint64(c.r.options.Enough))
 }
 
 // Figures returns what is known of both sides of every twin that has been

@@ -58,7 +58,7 @@ func newSnapshot(rows []row, at time.Time) *snapshot {
 		if r.twin == EveryTwin {
 			target.star = r.percentage
 		} else {
-			target.byTwin[r.twin] = uint8(r.percentage) //nolint:gosec // the table's check keeps it within 0 and 100
+			target.byTwin[r.twin] = uint8(r.percentage)
 		}
 	}
 	return s
@@ -70,7 +70,7 @@ func (r *rules) find(name string) (uint8, bool) {
 		return p, true
 	}
 	if r.star >= 0 {
-		return uint8(r.star), true //nolint:gosec // within 0 and 100
+		return uint8(r.star), true
 	}
 	return 0, false
 }

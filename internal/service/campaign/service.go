@@ -262,7 +262,7 @@ func (s *Service) Usage(ctx context.Context, requested int64) (*campaignv1.GetCa
 			continue
 		}
 		usage.Statements, usage.StatementsLimited = load.Admitted, load.Refused
-		usage.StatementsRunning = int32(min(load.Running, 1<<30)) //nolint:gosec // bounded here
+		usage.StatementsRunning = int32(min(load.Running, 1<<30))
 		if s.capacity > 0 {
 			usage.PoolShare = float64(load.Running) / float64(s.capacity)
 		}
