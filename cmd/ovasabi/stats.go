@@ -11,7 +11,7 @@ import (
 )
 
 type statsCmd struct {
-	DatabaseURL string        `name:"database-url" env:"OVASABI_MONITOR_DATABASE_URL" placeholder:"URL" help:"Database to look at, as ovasabi_monitor. Without it: that of the ovasabi up which runs on --data."`
+	DatabaseURL string        `name:"database-url" env:"OVASABI_MONITOR_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"Database to look at, as ovasabi_monitor. Without it: that of the ovasabi up which runs on --data."`
 	Data        string        `name:"data" env:"OVASABI_DATA" type:"path" placeholder:"DIR" help:"Data folder of a running ovasabi up (default: the user's data folder)."`
 	Interval    time.Duration `name:"interval" env:"OVASABI_STATS_INTERVAL" default:"2s" help:"Time over which rates are taken, and between two looks with --watch."`
 	Watch       bool          `name:"watch" env:"OVASABI_WATCH" help:"Look again and again until Ctrl-C."`

@@ -233,7 +233,7 @@ func (r *router) summary() Summary {
 	s := Summary{
 		Kind: r.o.Kind, Read: t.accepted + t.duplicates + t.rejected,
 		Accepted: t.accepted, Duplicates: t.duplicates, Rejected: t.rejected,
-		Campaigns: len(t.campaigns), Seconds: time.Since(t.started).Round(time.Millisecond).Seconds(),
+		Campaigns: len(t.campaigns), Seconds: float64(time.Since(t.started).Milliseconds()) / 1000,
 		Notes: r.resolver.said(), FirstRejections: r.rejects.first,
 	}
 	for id := range t.campaigns {

@@ -71,7 +71,10 @@ func TestTheGuardRefusesAnOwnerAndASuperuser(t *testing.T) {
 	err := campaign.CheckGuard(t.Context(), db.Owner(t), campaign.Guard{})
 	require.ErrorIs(t, err, fault.Denied)
 	require.ErrorContains(t, err, "is a superuser")
-	require.ErrorContains(t, err, "belongs to the application's role")
+	require.ErrorContains(t, err, "connect as a role that owns no table")
+	gaps, err := campaign.Gaps(t.Context(), db.Owner(t), campaign.Guard{})
+	require.NoError(t, err)
+	require.Contains(t, gaps, campaign.Gap{Object: "table ovasabi.service_event", Problem: "belongs to the application's role, which could switch its policies off"})
 }
 
 func TestTheGuardRefusesADatabaseWithoutCampaigns(t *testing.T) {
