@@ -15,11 +15,13 @@ import (
 
 // file is one migration as the rules look at it: its statements without comments.
 type file struct {
-	name     string
-	phase    int
-	noTx     bool   // builds and drops indexes, outside of a transaction
-	move     string // the table that is moved
-	up, down []string
+	name  string
+	phase int
+	noTx  bool   // builds and drops indexes, outside of a transaction
+	move  string // the table that is moved
+	// its Down waits for the application's transactions
+	afterCallers bool
+	up, down     []string
 }
 
 // exempt hold a campaign_id without belonging to a campaign (campaign.Guard).
@@ -34,6 +36,7 @@ func parse(name, text string) file {
 	if mark := regexp.MustCompile(`(?m)^-- \+ovasabi (?:MOVE|PARTITION) (\w+)$`).FindStringSubmatch(text); mark != nil {
 		f.move = mark[1]
 	}
+	f.afterCallers = strings.Contains(text, "-- +ovasabi AFTER CALLERS\n")
 	_, up, _ := strings.Cut(text, "-- +goose Up\n")
 	up, down, _ := strings.Cut(up, "-- +goose Down\n")
 	f.up, f.down = split(up), split(down)
@@ -224,6 +227,8 @@ var rules = []rule{
 				return nil
 			}
 			g := f
+			// What has no name yet is called by nobody.
+			g.up = slices.DeleteFunc(slices.Clone(f.up), regexp.MustCompile(`^ALTER FUNCTION ovasabi\.\w+_unnamed\(`).MatchString)
 			g.down = nil
 			return everywhere(`^DROP TABLE|\bDROP COLUMN\b|^TRUNCATE|\bRENAME\b`, "breaks what is running, and cannot be undone")(g)
 		},
@@ -326,6 +331,22 @@ var rules = []rule{
 			return nil
 		},
 		"-- +goose StatementBegin\nCREATE FUNCTION ovasabi.f() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';\n-- +goose StatementEnd",
+	},
+	{
+		"a function loses its name before it goes",
+		func(f file) []string {
+			if f.phase <= 1 { // nobody calls without its tables
+				return nil
+			}
+			var found []string
+			for _, s := range f.down {
+				if strings.HasPrefix(s, "DROP FUNCTION") && !(f.afterCallers && strings.Contains(s, "_unnamed(")) {
+					found = append(found, "takes a function from calls that have found it: rename it to …_unnamed in a migration after this one, and say AFTER CALLERS here")
+				}
+			}
+			return found
+		},
+		"SELECT 1;\n-- +goose Down\nDROP FUNCTION ovasabi.f(text);",
 	},
 	{
 		"types are those of the house",

@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
 // build gives the filled copy what the table has: each index, key and foreign key
@@ -128,56 +125,11 @@ func (mv *move) buildForeignKey(ctx context.Context, fk foreignKey) error {
 	})
 }
 
-// transactionsSQL lists the transactions that are open in this database, by the
-// lock that each holds on itself; whoever may connect may read it.
-const transactionsSQL = `
-SELECT l.virtualtransaction, l.pid
-FROM pg_catalog.pg_locks AS l
-JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-WHERE l.locktype = 'virtualxid'
-  AND l.granted
-  AND l.mode = 'ExclusiveLock'
-  AND l.pid <> pg_catalog.pg_backend_pid()
-  AND a.datname = current_database()
-  AND a.usename IS NOT NULL -- autovacuum looks at no row of ours
-  AND (cardinality($1::text[]) = 0 OR l.virtualtransaction = ANY ($1::text[]))
-ORDER BY l.pid`
-
 // settle waits for every transaction that began before the copy was whole: under
 // REPEATABLE READ it could look at the copy later and not see the copied rows.
 func (mv *move) settle(ctx context.Context) error {
-	type transaction struct {
-		Name string
-		PID  int32
-	}
-	deadline := time.Now().Add(mv.o.Patience)
-	names := []string{} // nil would be NULL, and NULL finds nobody
-	for told := time.Now(); ; {
-		rows, err := mv.conn.Query(ctx, transactionsSQL, names)
-		if err != nil {
-			return err
-		}
-		open, err := pgx.CollectRows(rows, pgx.RowToStructByPos[transaction])
-		if err != nil {
-			return err
-		}
-		if len(open) == 0 {
-			break
-		}
-		names = names[:0]
-		for _, t := range open {
-			names = append(names, t.Name)
-		}
-		switch {
-		case time.Now().After(deadline):
-			return fault.New(fault.Unavailable, "%s: gave up after %s: the transaction of process %d began before the copy was whole and is still open: end it (see pg_stat_activity) and run this again, it goes on from here", mv.table.name, mv.o.Patience, open[0].PID)
-		case time.Since(told) > 2*time.Second:
-			told = time.Now()
-			mv.o.Progress(fmt.Sprintf("%s: waiting for %d older transactions, among them that of process %d", mv.table.name, len(open), open[0].PID))
-		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
-			return err
-		}
+	if err := mv.awaitOlder(ctx, mv.conn, mv.table.name, anyRole); err != nil {
+		return err
 	}
 	return mv.inTx(ctx, "verify", func(tx pgx.Tx) error {
 		if err := recordSources(ctx, tx, "table", "ovasabi", mv.table.leaves()); err != nil {

@@ -26,10 +26,12 @@ const (
 	indexBuilds                // -- +goose NO TRANSACTION: CONCURRENTLY
 	onlineMove                 // -- +ovasabi MOVE table: its statements change a copy, which then takes the table's place
 	partitionsMove             // -- +ovasabi PARTITION table: a move into Options.Partitions partitions
+	afterCallers               // -- +ovasabi AFTER CALLERS: one transaction; down, after those of the application that are open
 )
 
 var (
 	moveForm      = regexp.MustCompile(`(?m)^-- \+ovasabi (MOVE|PARTITION) (\w+)$`)
+	callersForm   = regexp.MustCompile(`(?m)^-- \+ovasabi AFTER CALLERS$`)
 	addColumnForm = regexp.MustCompile(`ADD COLUMN (\w+)`)
 )
 
@@ -41,8 +43,11 @@ func (m migration) kind() (kind, string) {
 		}
 		return onlineMove, mark[2]
 	}
-	if noTransaction.MatchString(m.text) {
+	switch {
+	case noTransaction.MatchString(m.text):
 		return indexBuilds, ""
+	case callersForm.MatchString(m.text):
+		return afterCallers, ""
 	}
 	return plainSQL, ""
 }
@@ -54,6 +59,8 @@ func (m *Migrator) runStep(ctx context.Context, step migration, up bool) error {
 	switch {
 	case k == indexBuilds:
 		return m.runIndexes(ctx, step.sql(up))
+	case k == afterCallers:
+		return m.runAfterCallers(ctx, step, up)
 	case k == partitionsMove && up:
 		wanted, err := m.wantedPartitions(ctx, table)
 		if err != nil {

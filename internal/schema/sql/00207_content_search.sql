@@ -2,6 +2,9 @@
 -- for the policy and cannot use an index. The function below runs as a role that
 -- a policy of its own lets through, and fixes the campaign itself: the same rows,
 -- by the index. The role cannot log in, and only the function acts in its name.
+-- It is made under a name that nobody calls; 00208 gives it its own, and takes it
+-- away again before the function goes.
+-- +ovasabi AFTER CALLERS
 -- +goose Up
 -- +goose StatementBegin
 DO $$
@@ -40,9 +43,10 @@ CREATE POLICY content_search ON ovasabi.service_content_main
     USING (true);
 
 -- The page of hits after one with these values, best first. Only the page's own
--- texts are cut into passages, in which U+0002 and U+0003 stand around a match.
+-- texts are cut into passages, in which U+0002 and U+0003 stand around a match. The
+-- tags are $3: the parameter and the column have one name, and the function has two.
 -- +goose StatementBegin
-CREATE FUNCTION ovasabi.search_content(
+CREATE FUNCTION ovasabi.search_content_unnamed(
     query            text,
     statuses         text[] DEFAULT NULL,
     tags             jsonb DEFAULT '[]'::jsonb,
@@ -74,7 +78,7 @@ AS $function$
             ON c.campaign_id = wanted.campaign_id
             AND c.search_vector_stored @@ wanted.words
         WHERE (statuses IS NULL OR c.status = ANY (statuses))
-          AND c.tags @> search_content.tags
+          AND c.tags @> $3
     ),
     page AS MATERIALIZED (
         SELECT
@@ -105,17 +109,17 @@ AS $function$
 $function$;
 -- +goose StatementEnd
 
-COMMENT ON FUNCTION ovasabi.search_content(text, text[], jsonb, double precision, timestamptz, bigint, bigint) IS 'Ranked search inside the campaign of app.campaign_id; without one, no rows. NULL statuses are all of them. At most 1000 hits a page.';
+COMMENT ON FUNCTION ovasabi.search_content_unnamed(text, text[], jsonb, double precision, timestamptz, bigint, bigint) IS 'Ranked search inside the campaign of app.campaign_id; without one, no rows. NULL statuses are all of them. At most 1000 hits a page.';
 
-REVOKE ALL ON FUNCTION ovasabi.search_content(text, text[], jsonb, double precision, timestamptz, bigint, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ovasabi.search_content(text, text[], jsonb, double precision, timestamptz, bigint, bigint) TO ovasabi_app;
+REVOKE ALL ON FUNCTION ovasabi.search_content_unnamed(text, text[], jsonb, double precision, timestamptz, bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ovasabi.search_content_unnamed(text, text[], jsonb, double precision, timestamptz, bigint, bigint) TO ovasabi_app;
 -- The new owner needs CREATE for the moment of the change only.
 GRANT CREATE ON SCHEMA ovasabi TO ovasabi_search;
-ALTER FUNCTION ovasabi.search_content(text, text[], jsonb, double precision, timestamptz, bigint, bigint) OWNER TO ovasabi_search;
+ALTER FUNCTION ovasabi.search_content_unnamed(text, text[], jsonb, double precision, timestamptz, bigint, bigint) OWNER TO ovasabi_search;
 REVOKE CREATE ON SCHEMA ovasabi FROM ovasabi_search;
 
 -- +goose Down
-DROP FUNCTION ovasabi.search_content(text, text[], jsonb, double precision, timestamptz, bigint, bigint);
+DROP FUNCTION ovasabi.search_content_unnamed(text, text[], jsonb, double precision, timestamptz, bigint, bigint);
 DROP POLICY content_search ON ovasabi.service_content_main;
 REVOKE SELECT (campaign_id, id, title, body, tags, status, created_at, search_vector_stored)
 ON ovasabi.service_content_main FROM ovasabi_search;
