@@ -128,8 +128,13 @@ func (a *API) Stop() error {
 // Campaign makes a campaign as the migrations' owner and returns its id.
 func (a *API) Campaign(t testing.TB, slug string) campaign.ID {
 	t.Helper()
+	return newCampaign(t, a.DB, slug)
+}
+
+func newCampaign(t testing.TB, db *pgtest.DB, slug string) campaign.ID {
+	t.Helper()
 	var id int64
-	err := a.DB.Owner(t).QueryRow(t.Context(), `
+	err := db.Owner(t).QueryRow(t.Context(), `
 WITH made AS (
     INSERT INTO ovasabi.service_campaign_main (slug, name)
     VALUES ($1, $1)

@@ -111,6 +111,7 @@ func run(ctx context.Context, o Options, db ground) error {
 	if err != nil {
 		return err
 	}
+	o.watchHere()
 	p, err := platform.Open(ctx, o.Config, at, ring, o.Log)
 	if err != nil {
 		return err
@@ -140,6 +141,17 @@ func run(ctx context.Context, o Options, db ground) error {
 		Token: created.Text, TokenKeysFile: keys, PID: os.Getpid(),
 	}
 	return serve(ctx, o, p, ready, campaigns)
+}
+
+// watchHere keeps what was seen in the data folder, and watches its disk where the
+// database lies on it.
+func (o *Options) watchHere() {
+	if o.Config.Monitoring.StateDir == "" {
+		o.Config.Monitoring.StateDir = filepath.Join(o.DataDir, "state")
+	}
+	if o.Config.Monitoring.DiskPath == "" && o.DatabaseURL == "" {
+		o.Config.Monitoring.DiskPath = o.DataDir
+	}
 }
 
 // serve runs the platform and tells that it is ready once it answers.

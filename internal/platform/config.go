@@ -3,6 +3,7 @@
 package platform
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/ovasabi/ovasabi/internal/server"
@@ -42,6 +43,18 @@ type Twins struct {
 type Monitoring struct {
 	// Interval is the time between two collections. 100ms to 1h.
 	Interval time.Duration `name:"stats-interval" env:"OVASABI_STATS_INTERVAL" default:"10s" help:"Time between two readings of the server's statistics."`
+	// StateDir keeps what was seen over a restart: plots, pile-ups of locks, slow queries. Empty forgets it.
+	StateDir string `name:"state-dir" env:"OVASABI_STATE_DIR" type:"path" placeholder:"DIR" help:"Folder of this process that keeps what was seen over a restart: plots, pile-ups of locks, slow queries (up: in the data folder; serve: nothing is kept without it)."`
+	// DiskPath is a folder on the file system that the server writes to. Empty leaves the disk out.
+	DiskPath string `name:"disk-path" env:"OVASABI_DISK_PATH" type:"path" placeholder:"DIR" help:"Folder on the disk that PostgreSQL writes to, where this process can see it, to tell before it is full (up: the data folder)."`
+}
+
+// keepFile is the file in the state folder that the collector writes.
+func (m Monitoring) keepFile() string {
+	if m.StateDir == "" {
+		return ""
+	}
+	return filepath.Join(m.StateDir, "monitoring.json.gz")
 }
 
 // Validate returns an Invalid fault that names the first setting that is wrong.

@@ -18,6 +18,7 @@ import (
 	"github.com/ovasabi/ovasabi/internal/service/nexus"
 	"github.com/ovasabi/ovasabi/internal/service/product"
 	"github.com/ovasabi/ovasabi/internal/service/user"
+	"github.com/ovasabi/ovasabi/internal/telemetry"
 	"github.com/ovasabi/ovasabi/internal/token"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
@@ -52,6 +53,7 @@ type Platform struct {
 	collector   *monitoring.PG18StatsCollector // nil without an address for ovasabi_monitor
 	statements  *repository.PreparedStatementPool
 	events      *nexus.Service
+	telemetry   *telemetry.Telemetry
 	server      *server.Server
 	closers     []func()
 }
@@ -73,6 +75,9 @@ func Open(ctx context.Context, c Config, at Addresses, ring *token.Ring, log *sl
 
 func (p *Platform) open(ctx context.Context, at Addresses) error {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := p.openTelemetry(ctx); err != nil {
+		return err
+	}
 	if err := p.openPool(ctx, at.App); err != nil {
 		return err
 	}
@@ -92,9 +97,27 @@ func (p *Platform) open(ctx context.Context, at Addresses) error {
 	return p.openServer()
 }
 
+// openTelemetry comes first and is closed last, so that the last spans are sent too.
+func (p *Platform) openTelemetry(ctx context.Context) error {
+	t, err := telemetry.Open(ctx, p.registry, p.log)
+	if err != nil {
+		return err
+	}
+	p.telemetry = t
+	p.closers = append(p.closers, func() {
+		if err := t.Close(); err != nil {
+			p.log.Warn("OpenTelemetry did not end well", slog.String("error", err.Error()))
+		}
+	})
+	return nil
+}
+
 func (p *Platform) openPool(ctx context.Context, url string) error {
 	p.tracer = monitoring.NewTracer(p.config.Database.SlowQueryThreshold)
 	opts := []database.Option{database.WithLogger(p.log), database.WithTracer(p.tracer)}
+	if traces := p.telemetry.Traces(); traces != nil {
+		opts = append(opts, database.WithTracer(repository.NewTracing(traces)))
+	}
 	if p.config.Database.PreparedStmtCaching {
 		statements, err := repository.NewPreparedStatementPool(repository.WithStatementLogger(p.log))
 		if err != nil {
@@ -148,12 +171,26 @@ func (p *Platform) openMonitoring(ctx context.Context, url string) error {
 	}
 	p.closers = append(p.closers, db.Close)
 	p.collector, err = monitoring.NewPG18StatsCollector(db.Pool, monitoring.Options{
-		Interval: p.config.Monitoring.Interval, Client: p.tracer, Pool: p.DB.Pool, Log: p.log,
+		Interval: p.config.Monitoring.Interval, Client: p.tracer, Pool: p.DB.Pool, Transactions: &p.DB.Transactions,
+		KeepFile: p.config.Monitoring.keepFile(), DiskPath: p.config.Monitoring.DiskPath, Sources: p.findingSources(), Log: p.log,
 	})
 	if err != nil {
 		return err
 	}
 	return p.registry.Register(monitoring.NewExporter(p.collector))
+}
+
+// findingSources are those who find something besides the statistics.
+func (p *Platform) findingSources() []monitoring.FindingSource {
+	return []monitoring.FindingSource{
+		monitoring.SourceFunc("twins", func() ([]monitoring.Finding, time.Time) {
+			found := []monitoring.Finding{}
+			for _, f := range p.twins.Findings() {
+				found = append(found, monitoring.Finding(f))
+			}
+			return found, time.Now() // they are compared as they are asked for
+		}),
+	}
 }
 
 func (p *Platform) openScope() error {
@@ -216,7 +253,7 @@ func (p *Platform) openServer() error {
 		Pool: p.DB.Pool, Content: documents, Events: p.events, Twins: p.twins, Flags: p.DB, Loads: p.admission.Loads,
 	})
 	p.server, err = server.New(p.config.Server, server.Dependencies{
-		Log: p.log, Registry: p.registry, Ring: p.ring, Revocations: p.revocations,
+		Log: p.log, Registry: p.registry, Ring: p.ring, Revocations: p.revocations, Traces: p.telemetry.Traces(),
 		Services: []server.Service{
 			campaignservice.NewService(campaignservice.Dependencies{
 				Scope: p.Scope, Pool: p.DB.Pool, Loads: p.admission.Loads, Capacity: p.config.Database.MaxOpenConns,

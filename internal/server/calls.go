@@ -12,6 +12,8 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ovasabi/ovasabi/internal/token"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
@@ -63,6 +65,7 @@ func (c calls) enter(ctx context.Context, procedure string, message any) (contex
 	if !ok || c.access[procedure].ByService {
 		return ctx, nil
 	}
+	trace.SpanFromContext(ctx).SetAttributes(attribute.Int64("ovasabi.campaign_id", n.GetCampaignId()))
 	return token.EnterCampaign(ctx, n.GetCampaignId())
 }
 

@@ -87,9 +87,13 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 
 // handlerOptions are what every procedure is made with.
 func (s *Server) handlerOptions(access map[string]token.Access) []connect.HandlerOption {
+	interceptors := []connect.Interceptor{calls{s, access}}
+	if s.tracing != nil {
+		interceptors = append([]connect.Interceptor{s.tracing}, interceptors...)
+	}
 	return []connect.HandlerOption{
 		connect.WithRequestGate(s.gate(access)),
-		connect.WithInterceptors(calls{s, access}),
+		connect.WithInterceptors(interceptors...),
 		connect.WithReadMaxBytes(s.config.MaxRequestBytes),
 		connect.WithCodec(strictJSON{}),
 		// Below this, compressing costs more than it saves on any network near a

@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ovasabi/ovasabi/internal/drain"
 	"github.com/ovasabi/ovasabi/internal/token"
@@ -26,6 +28,8 @@ type Dependencies struct {
 	// Ring and Revocations judge tokens; Run follows both. Required.
 	Ring        *token.Ring
 	Revocations *token.Revocations
+	// Traces makes a span of every call; nil makes none.
+	Traces trace.TracerProvider
 	// Services are the Connect services.
 	Services []Service
 	// Routes are further paths, such as the dashboard's.
@@ -44,6 +48,7 @@ type Server struct {
 	tokens      *token.Verifier
 	services    []Service
 	limits      *limits
+	tracing     connect.Interceptor // nil without traces
 	validator   validator
 	figures     *figures
 	metricsDoor metricsDoor
@@ -72,6 +77,9 @@ func New(c Config, d Dependencies) (*Server, error) {
 	}
 	if s.figures, err = newFigures(d.Registry); err != nil {
 		return nil, fault.New(fault.Internal, "the server's figures are registered twice: %w", err)
+	}
+	if s.tracing, err = newTracing(d.Traces); err != nil {
+		return nil, err
 	}
 	if s.metricsDoor, err = newMetricsDoor(c); err != nil {
 		return nil, err

@@ -41,6 +41,8 @@ type ClientFigures struct {
 	// Commits and Rollbacks count transactions that ended on purpose, one way or the other.
 	Commits   int64 `json:"commits"`
 	Rollbacks int64 `json:"rollbacks"`
+	// Retries counts transactions that were run again because they met another one.
+	Retries int64 `json:"retries"`
 	// LockFailures counts locks that were not had in time or at once, Deadlocks and
 	// Serialization transactions that met another one, Canceled statements that were
 	// cancelled or ran out of time.
@@ -55,6 +57,7 @@ type ClientFigures struct {
 	MeanMS       *float64 `json:"mean_ms"`
 	NewRollbacks *int64   `json:"new_rollbacks"`
 	NewCommits   *int64   `json:"new_commits"`
+	NewRetries   *int64   `json:"new_retries"`
 }
 
 // addClient adds what this process measures itself.
@@ -80,6 +83,9 @@ func (c *PG18StatsCollector) addClient(s *Snapshot) {
 	}
 	s.Campaigns, s.Queries = t.campaigns.list(), t.queries.list()
 	s.Client = t.figures(s.Campaigns)
+	if c.options.Transactions != nil {
+		s.Client.Retries = c.options.Transactions.Retries.Load()
+	}
 	if before != nil {
 		s.clientRates(before)
 	}
@@ -107,6 +113,7 @@ func (s *Snapshot) clientRates(before *Snapshot) {
 		n.ErrorsPerS = rateOf(&b.Errors, &n.Errors, false, s.Since)
 		n.NewRollbacks = growth(&b.Rollbacks, &n.Rollbacks, false)
 		n.NewCommits = growth(&b.Commits, &n.Commits, false)
+		n.NewRetries = growth(&b.Retries, &n.Retries, false)
 		busy = n.Seconds - b.Seconds
 		n.MeanMS = meanMS(busy, n.Calls-b.Calls)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
@@ -32,6 +33,18 @@ type Options struct {
 	Pool *pgxpool.Pool
 	// Thresholds say what is a finding. Defaults to DefaultThresholds.
 	Thresholds *Thresholds
+	// KeepFile keeps what was seen over a restart of this process: the points of the
+	// plots, pile-ups of locks, slow queries, how long queries usually take. It is
+	// read once and written once a minute and at the end of Run, by this process
+	// alone. Empty forgets it.
+	KeepFile string
+	// Transactions adds what the application's transactions did, retries among it; nil adds nothing.
+	Transactions *database.TxCounters
+	// DiskPath is a folder on the file system that the server writes to, where this
+	// process can see it; empty leaves the disk out.
+	DiskPath string
+	// Sources add what others have found.
+	Sources []FindingSource
 	// Log hears once when collections begin to fail and when they work again. Defaults to slog.Default().
 	Log *slog.Logger
 }
@@ -83,12 +96,15 @@ type PG18StatsCollector struct {
 	round      int
 	texts      map[int64]string // of statements, by query id
 	before     *Snapshot
+	recalled   *Snapshot // the settings that the process before saw
 
 	latest  published[Snapshot]
 	locks   published[Locks]
 	pileUps pileUps
 	history history
 	failing atomic.Bool
+
+	diskTold sync.Once
 }
 
 // NewPG18StatsCollector returns a collector over a pool of the role
@@ -98,7 +114,9 @@ func NewPG18StatsCollector(pool *pgxpool.Pool, o Options) (*PG18StatsCollector, 
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	return &PG18StatsCollector{pool: pool, options: o, sections: sections(), texts: map[int64]string{}}, nil
+	c := &PG18StatsCollector{pool: pool, options: o, sections: sections(), texts: map[int64]string{}}
+	c.recall()
+	return c, nil
 }
 
 // Interval is the time between two collections.
@@ -138,7 +156,14 @@ func (c *PG18StatsCollector) Run(ctx context.Context) error {
 			})
 		})
 	}
+	if c.options.KeepFile != "" {
+		loops.Go(func() { c.keep(ctx) })
+	}
 	loops.Wait()
+	// After all others, so that the last look is among what is kept.
+	if err := c.remember(); err != nil {
+		c.options.Log.WarnContext(ctx, "what was seen cannot be written down, so a restart forgets it", slog.String("error", err.Error()))
+	}
 	return nil
 }
 
@@ -186,9 +211,14 @@ func (c *PG18StatsCollector) Collect(ctx context.Context) (*Snapshot, error) {
 	}
 	s.Took = time.Since(start)
 	s.rates(c.before)
+	if c.before == nil && c.recalled != nil {
+		s.settingChanges(c.recalled)
+	}
 	c.addClient(s)
+	c.addDisk(s)
 	s.Failed = failures(c.sections)
 	s.Findings = c.options.Thresholds.find(s, c.pileUps.list())
+	s.addSources(c.options.Sources)
 	c.round++
 	c.before = s
 	c.history.add(s)

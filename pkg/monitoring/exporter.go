@@ -60,7 +60,7 @@ type scrape struct {
 func desc(m metric) *prometheus.Desc { return descs[m.name] }
 
 // send writes a value under its labels; nil is left out: no value is not zero.
-func send[T int | int32 | int64 | float64](s *scrape, m metric, v *T, labels ...string) {
+func send[T int | int32 | int64 | uint64 | float64](s *scrape, m metric, v *T, labels ...string) {
 	if v == nil {
 		return
 	}
@@ -109,6 +109,13 @@ func (e *Exporter) Collect(out chan<- prometheus.Metric) {
 	for key, n := range counts {
 		send(sc, findings, &n, key[0], key[1])
 	}
+	for _, look := range s.Sources {
+		at := 0.0
+		if !look.LookedAt.IsZero() {
+			at = float64(look.LookedAt.Unix())
+		}
+		send(sc, findingsLookedAt, &at, look.Source)
+	}
 	for label, n := range sc.leftOut {
 		send(sc, leftOut, &n, label)
 	}
@@ -143,6 +150,10 @@ func (s *scrape) server(v *Snapshot) {
 		send(s, multixactAge, &d.OldestMultixactAge)
 	}
 	send(s, databaseBytes, v.DatabaseBytes)
+	if d := v.Disk; d != nil {
+		send(s, diskFree, &d.FreeBytes)
+		send(s, diskSize, &d.SizeBytes)
+	}
 	if w := v.WAL; w != nil {
 		send(s, walRecords, w.Records)
 		send(s, walBytes, w.Bytes)
@@ -309,6 +320,7 @@ func (s *scrape) client(v *Snapshot) {
 	if c := v.Client; c != nil {
 		send(s, clientTransactions, &c.Commits, "commit")
 		send(s, clientTransactions, &c.Rollbacks, "rollback")
+		send(s, clientRetries, &c.Retries)
 		send(s, clientErrors, &c.LockFailures, "lock_not_available")
 		send(s, clientErrors, &c.Deadlocks, "deadlock_detected")
 		send(s, clientErrors, &c.Serialization, "serialization_failure")
@@ -339,6 +351,9 @@ func (s *scrape) client(v *Snapshot) {
 		send(s, queryMean, q.MeanMS, q.Name, q.Side)
 		send(s, queryP95, q.P95MS, q.Name, q.Side)
 		send(s, queryUsualMean, q.UsualMeanMS, q.Name, q.Side)
+		send(s, queryUsualP95, q.UsualP95MS, q.Name, q.Side)
+		send(s, queryRecent, &q.Recent, q.Name, q.Side)
+		send(s, queryUsual, &q.Usual, q.Name, q.Side)
 	}
 }
 

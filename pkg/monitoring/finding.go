@@ -22,6 +22,8 @@ type Thresholds struct {
 	// RollbackShare is the share of transactions, among at least RollbackEnough of one interval.
 	RollbackShare  float64
 	RollbackEnough int64
+	// RetryShare is the share of transactions, among as many, that were run again.
+	RetryShare float64
 	// LockWait is how long one session may wait; LockWaiters how many may at once.
 	LockWait    time.Duration
 	LockWaiters int
@@ -33,6 +35,10 @@ type Thresholds struct {
 	WraparoundShare float64
 	// VacuumBehind is how many times the dead rows that wake autovacuum may lie about.
 	VacuumBehind float64
+	// DiskFree is the share of the disk that must stay free, 0 to 1; half of it is an error.
+	DiskFree float64
+	// SlotKeeps is how many bytes of write-ahead log a slot that nobody reads may keep.
+	SlotKeeps int64
 	// Slower is the share by which a query's mean and p95 may exceed its own history.
 	Slower float64
 	// Enough is how many calls, recent and before, a regression needs.
@@ -42,11 +48,11 @@ type Thresholds struct {
 // DefaultThresholds are meant for a service that answers people.
 func DefaultThresholds() Thresholds {
 	return Thresholds{
-		PoolUsed: 0.9, RollbackShare: 0.1, RollbackEnough: 20,
+		PoolUsed: 0.9, RollbackShare: 0.1, RollbackEnough: 20, RetryShare: 0.05,
 		LockWait: 5 * time.Second, LockWaiters: 10,
 		Transaction: 15 * time.Minute, IdleInTransaction: 5 * time.Minute,
 		ReplicationLag: 30 * time.Second, WraparoundShare: 0.5,
-		VacuumBehind: 3, Slower: 0.5, Enough: 100,
+		VacuumBehind: 3, DiskFree: 0.1, SlotKeeps: 1 << 30, Slower: 0.5, Enough: 100,
 	}
 }
 
@@ -104,11 +110,25 @@ func (t *Thresholds) ofServer(s *Snapshot) (found []Finding) {
 			fmt.Sprintf("%d since the look before", *d.NewDeadlocks),
 			"take locks in one order everywhere; the server's log names the statements"})
 	}
+	found = append(found, t.ofDisk(s.Disk)...)
 	found = append(found, t.ofReplication(s.Replication)...)
 	for _, f := range s.Failed {
 		found = append(found, Finding{"monitor.unreadable", severityWarning, f.Section, "could not be read since " + f.Since.UTC().Format(time.RFC3339) + ": " + f.Reason, "see that the collector's role may read it; it is tried again at " + f.Next.UTC().Format(time.RFC3339)})
 	}
 	return found
+}
+
+func (t *Thresholds) ofDisk(d *Disk) []Finding {
+	if d == nil || d.SizeBytes <= 0 || float64(d.FreeBytes) >= t.DiskFree*float64(d.SizeBytes) {
+		return nil
+	}
+	severity := severityWarning
+	if float64(d.FreeBytes) < t.DiskFree/2*float64(d.SizeBytes) {
+		severity = severityError
+	}
+	return []Finding{{"disk.full", severity, d.Path,
+		fmt.Sprintf("%d MB of %d MB are free; a server that cannot write stops", d.FreeBytes>>20, d.SizeBytes>>20),
+		"see what keeps write-ahead log (slots, a failing archive), which tables and indexes are bloated, then give it a larger disk"}}
 }
 
 func (t *Thresholds) ofReplication(r *Replication) (found []Finding) {
@@ -128,7 +148,7 @@ func (t *Thresholds) ofReplication(r *Replication) (found []Finding) {
 		switch {
 		case sl.Invalidation != "":
 			found = append(found, Finding{"replication.slot_lost", severityError, sl.Slot, "the slot is invalid: " + sl.Invalidation, "drop the slot and make its reader anew"})
-		case !sl.Active && sl.KeptBytes != nil && *sl.KeptBytes > 1<<30:
+		case !sl.Active && sl.KeptBytes != nil && *sl.KeptBytes > t.SlotKeeps:
 			found = append(found, Finding{"replication.slot_unused", severityWarning, sl.Slot, fmt.Sprintf("nobody reads from it and it keeps %d MB of write-ahead log", *sl.KeptBytes>>20), "bring its reader back, or drop the slot before the disk is full"})
 		}
 	}
@@ -147,6 +167,11 @@ func (t *Thresholds) ofClient(s *Snapshot) (found []Finding) {
 			found = append(found, Finding{"transactions.rollbacks", severityWarning, "transactions",
 				fmt.Sprintf("%d of %d ended in a rollback since the look before", *c.NewRollbacks, all),
 				"see the errors by code under ovasabi_client_errors_total, and the log"})
+		}
+		if c.NewRetries != nil && all >= t.RollbackEnough && float64(*c.NewRetries) >= t.RetryShare*float64(all) {
+			found = append(found, Finding{"transactions.retries", severityWarning, "transactions",
+				fmt.Sprintf("%d of %d were run again since the look before, because they met another one", *c.NewRetries, all),
+				"take locks in one order everywhere, make the transactions shorter, and see which rows all of them want"})
 		}
 	}
 	return found

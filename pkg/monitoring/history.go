@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -128,6 +129,20 @@ func mean(points []Point) Point {
 		}
 	}
 	return m
+}
+
+// recall begins with the points of the process before.
+func (h *history) recall(fine, coarse []Point) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fine, h.coarse = fine, coarse
+}
+
+// kept returns both kinds of points. Those of a minute that has not ended are among the fine ones.
+func (h *history) kept() (fine, coarse []Point) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.fine), slices.Clone(h.coarse)
 }
 
 func (h *history) points() []Point {

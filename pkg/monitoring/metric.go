@@ -59,6 +59,7 @@ var (
 	collectionSeconds = gauge("pg_collection_seconds", "How long the last collection took.")
 	sectionFailed     = gauge("pg_section_failed", "1 for a part of the statistics that cannot be read.", "section")
 	findings          = gauge("findings", "Findings now, by id and severity.", "id", "severity")
+	findingsLookedAt  = gauge("findings_looked_timestamp_seconds", "When a source of findings last looked; 0 for never.", "source")
 	leftOut           = gauge("monitor_left_out", "Objects without metrics of their own, because there is no room for more labels.", "label")
 
 	serverInfo     = gauge("pg_server_info", "Always 1; the labels say what the server is.", "version", "io_method", "checksums")
@@ -76,6 +77,8 @@ var (
 	xidAge            = gauge("pg_oldest_xid_age", "Transactions since the oldest that any database still holds.")
 	multixactAge      = gauge("pg_oldest_multixact_age", "Multixacts since the oldest that any database still holds.")
 	databaseBytes     = gauge("pg_database_bytes", "Size of the database's files.")
+	diskFree          = gauge("disk_free_bytes", "Bytes that are free on the file system of the server's data, where this process can see it.")
+	diskSize          = gauge("disk_size_bytes", "Size of that file system.")
 	sessionCount      = gauge("pg_sessions", "Sessions, by kind of backend, state and what they wait for.", "backend_type", "state", "wait_type")
 	longTransactions  = gauge("pg_long_transactions", "Transactions that have been open for long.")
 	oldestTransaction = gauge("pg_oldest_transaction_seconds", "Age of the longest open transaction; 0 where none has been open for long.")
@@ -125,6 +128,7 @@ var (
 	poolWaitSeconds = counter("pool_wait_seconds_total", "Time that calls waited for a connection.")
 
 	clientTransactions = counter("client_transactions_total", "Transactions of this process that ended on purpose.", "end")
+	clientRetries      = counter("client_transaction_retries_total", "Transactions of this process that were run again because they met another one.")
 	clientErrors       = counter("client_errors_total", "Statements of this process that the server ended, by its name for the error.", "code")
 
 	campaignCalls   = counter("campaign_calls_total", "Statements, by campaign; 0 is outside any, -1 those for which there was no room.", "campaign_id")
@@ -140,6 +144,9 @@ var (
 	queryMean      = gaugeMS("query_mean_seconds", "Mean of the last minutes.", "query", "side")
 	queryP95       = gaugeMS("query_p95_seconds", "95th percentile of the last minutes.", "query", "side")
 	queryUsualMean = gaugeMS("query_usual_mean_seconds", "Mean of the time before.", "query", "side")
+	queryUsualP95  = gaugeMS("query_usual_p95_seconds", "95th percentile of the time before.", "query", "side")
+	queryRecent    = gauge("query_recent_calls", "Calls of the last minutes that did not fail: what the mean and percentile of them stand on.", "query", "side")
+	queryUsual     = gauge("query_usual_calls", "Calls of the time before that did not fail; older ones fade.", "query", "side")
 
 	lockWaiting = gauge("pg_lock_waiting", "Sessions that wait for a lock.")
 	lockLongest = gauge("pg_lock_longest_wait_seconds", "Longest wait for a lock now.")

@@ -51,9 +51,67 @@ func (p *pileUps) add(l *Locks, interval time.Duration) {
 	last := &p.all[len(p.all)-1]
 	last.To = l.At
 	if l.Waiting > last.Most {
-		last.Most, last.Peak = l.Waiting, l
+		last.Most, last.Peak = l.Waiting, l.cut()
 	}
 	last.Longest = max(last.Longest, l.At.Sub(l.since()))
+}
+
+// What is remembered of a peak: 500 of them must fit into memory and a file.
+const (
+	mostPeak         = 40
+	longestPeakQuery = 300
+)
+
+// cut returns the look without most of a long queue: who blocks others stays, and
+// then who has waited longest. Waiting still counts everybody.
+func (l *Locks) cut() *Locks {
+	blocks := map[int32]bool{}
+	for i := range l.Waiters {
+		for _, pid := range l.Waiters[i].Blockers {
+			blocks[pid] = true
+		}
+	}
+	waiters := slices.Clone(l.Waiters)
+	slices.SortStableFunc(waiters, func(a, b Waiter) int {
+		switch {
+		case blocks[a.PID] != blocks[b.PID]:
+			if blocks[a.PID] {
+				return -1
+			}
+			return 1
+		case a.WaitingSince == nil || b.WaitingSince == nil:
+			return 0
+		default:
+			return a.WaitingSince.Compare(*b.WaitingSince)
+		}
+	})
+	waiters = slices.Clone(waiters[:min(len(waiters), mostPeak)])
+	for i := range waiters {
+		if text := []rune(waiters[i].Query); len(text) > longestPeakQuery {
+			waiters[i].Query = string(text[:longestPeakQuery]) + "…"
+		}
+	}
+	return &Locks{At: l.At, Waiters: waiters, Waiting: l.Waiting}
+}
+
+// recall begins with the pile-ups of the process before, oldest first. What went
+// on when it ended was not seen to its end.
+func (p *pileUps) recall(all []PileUp) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, each := range all[max(len(all)-mostPileUps, 0):] {
+		if each.Peak == nil {
+			continue
+		}
+		each.Over = true
+		p.all = append(p.all, each)
+	}
+}
+
+func (p *pileUps) oldestFirst() []PileUp {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.all)
 }
 
 // drop forgets the least of the older half.
@@ -86,5 +144,6 @@ func (p *pileUps) list() []PileUp {
 	return all
 }
 
-// PileUps returns what was seen of locks since the start, newest first.
+// PileUps returns what was seen of locks, newest first: since the start, and
+// before it where Options.KeepFile is set.
 func (c *PG18StatsCollector) PileUps() []PileUp { return c.pileUps.list() }

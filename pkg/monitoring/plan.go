@@ -26,7 +26,7 @@ func (t *slowTable) wanted(now time.Time) []*slowRow {
 	defer t.mu.Unlock()
 	var rows []*slowRow
 	for _, r := range t.rows {
-		if len(rows) < plansAtOnce && (r.PlanAt.IsZero() || r.LastSeen.After(r.PlanAt) && now.Sub(r.PlanAt) > planAgain) {
+		if r.text != "" && len(rows) < plansAtOnce && (r.PlanAt.IsZero() || r.LastSeen.After(r.PlanAt) && now.Sub(r.PlanAt) > planAgain) {
 			rows = append(rows, r)
 		}
 	}

@@ -121,6 +121,59 @@ func (t *queryTable) add(key queryKey, took time.Duration, rows int64, failed bo
 	r.now.add(took)
 }
 
+// usualTimes is how long a query usually takes, as it is kept over a restart.
+type usualTimes struct {
+	Name string        `json:"name"`
+	Side string        `json:"side,omitempty"`
+	Sum  time.Duration `json:"sum_ns"`
+	// Buckets are those of durations that hold anything, by their place.
+	Buckets map[int]uint32 `json:"buckets"`
+}
+
+func (t *queryTable) usual() []usualTimes {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]usualTimes, 0, len(t.rows))
+	for key, r := range t.rows {
+		usual := r.usual
+		if !r.outlier() {
+			usual.merge(&r.last)
+		}
+		if usual.count == 0 {
+			continue
+		}
+		u := usualTimes{Name: key.name, Side: key.side, Sum: usual.sum, Buckets: map[int]uint32{}}
+		for i, n := range &usual.buckets {
+			if n > 0 {
+				u.Buckets[i] = n
+			}
+		}
+		all = append(all, u)
+	}
+	return all
+}
+
+// recall begins with the usual times of the process before, so that a query that
+// a new release made slower is a finding.
+func (t *queryTable) recall(all []usualTimes) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rows == nil {
+		t.rows = map[queryKey]*queryRow{}
+	}
+	for _, u := range all[:min(len(all), mostQueries)] {
+		r := &queryRow{windowFrom: t.time()}
+		r.usual.sum = u.Sum
+		for i, n := range u.Buckets {
+			if i >= 0 && i < bucketCount {
+				r.usual.buckets[i] = n
+				r.usual.count += uint64(n)
+			}
+		}
+		t.rows[queryKey{u.Name, u.Side}] = r
+	}
+}
+
 // list returns all queries, by name and side.
 func (t *queryTable) list() []QueryFigures {
 	t.mu.Lock()

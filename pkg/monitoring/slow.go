@@ -107,6 +107,7 @@ func (t *slowTable) row(c *call, now time.Time) *slowRow {
 	}
 	r, ok := t.rows[c.key]
 	if ok {
+		r.text = c.sql // that of a process before was not kept
 		return r
 	}
 	if len(t.rows) >= mostSlow {
@@ -128,6 +129,22 @@ func (t *slowTable) row(c *call, now time.Time) *slowRow {
 	}
 	t.rows[c.key] = r
 	return r
+}
+
+// recall begins with the groups of the process before. Their texts are masked, so
+// that a plan is asked for only once a query was slow again.
+func (t *slowTable) recall(all []SlowQuery) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rows == nil {
+		t.rows = map[queryKey]*slowRow{}
+	}
+	for _, q := range all[:min(len(all), mostSlow)] {
+		if q.Campaigns == nil {
+			q.Campaigns = map[int64]int64{}
+		}
+		t.rows[queryKey{q.Name, q.Side}] = &slowRow{SlowQuery: q}
+	}
 }
 
 // SlowQueries returns the groups of slow statements, the one that took most time first.

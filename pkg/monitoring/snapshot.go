@@ -30,14 +30,19 @@ type Snapshot struct {
 	// DatabaseBytes is the size of all files of the database.
 	DatabaseBytes *int64 `json:"database_bytes"`
 
+	// Disk is that of Options.DiskPath.
+	Disk *Disk `json:"disk"`
+
 	// Pool, Queries and Campaigns are this process's own, where it was given a pool and a Tracer.
-	Pool      *Pool           `json:"pool"`
-	Queries   []QueryFigures  `json:"queries"`
-	Campaigns []CampaignUse   `json:"campaigns"`
-	Client    *ClientFigures  `json:"client"`
-	Locks     *Locks          `json:"locks"`
-	Findings  []Finding       `json:"findings"`
-	Failed    []FailedSection `json:"failed"`
+	Pool      *Pool          `json:"pool"`
+	Queries   []QueryFigures `json:"queries"`
+	Campaigns []CampaignUse  `json:"campaigns"`
+	Client    *ClientFigures `json:"client"`
+	Locks     *Locks         `json:"locks"`
+	Findings  []Finding      `json:"findings"`
+	// Sources are those who found some of the findings, and when they looked.
+	Sources []SourceLook    `json:"sources"`
+	Failed  []FailedSection `json:"failed"`
 }
 
 // FailedSection is a part that could not be read.
