@@ -32,6 +32,8 @@ type Options struct {
 	Pool *pgxpool.Pool
 	// Thresholds say what is a finding. Defaults to DefaultThresholds.
 	Thresholds *Thresholds
+	// Sources are asked for their findings at every collection; the snapshot holds them beside its own.
+	Sources []FindingSource
 	// Log hears once when collections begin to fail and when they work again. Defaults to slog.Default().
 	Log *slog.Logger
 }
@@ -189,6 +191,9 @@ func (c *PG18StatsCollector) Collect(ctx context.Context) (*Snapshot, error) {
 	c.addClient(s)
 	s.Failed = failures(c.sections)
 	s.Findings = c.options.Thresholds.find(s, c.pileUps.list())
+	for _, source := range c.options.Sources {
+		s.Findings = append(s.Findings, source.Findings()...)
+	}
 	c.round++
 	c.before = s
 	c.history.add(s)

@@ -15,6 +15,13 @@ type Finding struct {
 	Remedy   string `json:"remedy"`
 }
 
+// FindingSource is a part of the process that finds what the statistics do not
+// show, such as a watch over the rows themselves.
+type FindingSource interface {
+	// Findings returns what stands now, newest knowledge only. It must answer at once, from any goroutine.
+	Findings() []Finding
+}
+
 // Thresholds say from when on a figure is a finding.
 type Thresholds struct {
 	// PoolUsed is the share of the pool, 0 to 1.
