@@ -15,12 +15,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The login roles that the schema makes. On the test server both have the
+// The login roles that the schema makes. On the test server all have the
 // password [Password].
 const (
-	AppRole     = "ovasabi_app"
-	MonitorRole = "ovasabi_monitor"
-	Password    = "test"
+	AppRole      = "ovasabi_app"
+	MonitorRole  = "ovasabi_monitor"
+	MaintainRole = "ovasabi_maintain"
+	Password     = "test"
 )
 
 const (
@@ -39,10 +40,10 @@ const (
 type DB struct {
 	// Name is the database's name, unique on the server.
 	Name string
-	// OwnerURL is the address for the role that owns everything, a superuser. AppURL
-	// and MonitorURL are for the roles that the schema makes: without a schema these
-	// roles may not exist. The addresses leave search_path to the role's own setting.
-	OwnerURL, AppURL, MonitorURL string
+	// OwnerURL is the address for the role that owns everything, a superuser. AppURL,
+	// MonitorURL and MaintainURL are for the roles that the schema makes: without a
+	// schema these roles may not exist. The addresses leave search_path to the role's own setting.
+	OwnerURL, AppURL, MonitorURL, MaintainURL string
 
 	server *server
 	mu     sync.Mutex
@@ -86,6 +87,7 @@ func New(t testing.TB, options ...Option) *DB {
 	db.OwnerURL = s.url(db.Name, "", "")
 	db.AppURL = s.url(db.Name, AppRole, Password)
 	db.MonitorURL = s.url(db.Name, MonitorRole, Password)
+	db.MaintainURL = s.url(db.Name, MaintainRole, Password)
 	return db
 }
 

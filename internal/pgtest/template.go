@@ -136,7 +136,7 @@ func (s *server) buildTemplate(ctx context.Context, conn *pgx.Conn, t *builtTemp
 
 // setPasswords lets the tests log in as the roles that the schema has made.
 func setPasswords(ctx context.Context, conn *pgx.Conn) error {
-	for _, role := range []string{AppRole, MonitorRole} {
+	for _, role := range []string{AppRole, MonitorRole, MaintainRole} {
 		var exists bool
 		err := conn.QueryRow(ctx, `
 			SELECT EXISTS (

@@ -25,7 +25,7 @@ type file struct {
 }
 
 // exempt hold a campaign_id without belonging to a campaign (campaign.Guard).
-var exempt = []string{"campaign_directory", "twin_flag"}
+var exempt = []string{"campaign_directory", "twin_flag", "maintenance_setting"}
 
 func parse(name, text string) file {
 	f := file{name: name}

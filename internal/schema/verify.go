@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -39,6 +40,10 @@ type Verification struct {
 	Findings []Finding `json:"findings"`
 	// Checked counts what was looked at: rows, values, indexes, constraints, partitions, policies.
 	Checked map[string]int64 `json:"checked"`
+	// Complete tells that the end was reached; without VerifyOptions.Portion it always is.
+	Complete bool `json:"-"`
+	// Since is when the verification began, which may have been many calls ago.
+	Since time.Time `json:"-"`
 }
 
 // Worst is the highest severity among the findings, or "" when there are none.
@@ -59,6 +64,15 @@ type VerifyOptions struct {
 	// AppRole is the role of the application, for which the policies are checked.
 	// Defaults to ovasabi_app.
 	AppRole string
+	// Name tells apart the places of two verifications of the same tables, which
+	// then do not go on with each other's. May be empty.
+	Name string `json:",omitempty"`
+	// Portion ends the call after so long, with its place kept for the next one. One
+	// batch of rows or one index is gone through whatever it takes. 0 goes to the end.
+	Portion time.Duration `json:"-"`
+	// Rest is called after every batch of rows and every index, with the time that it
+	// took; its error ends the call with the place kept. nil does not rest.
+	Rest func(ctx context.Context, took time.Duration) error `json:"-"`
 }
 
 // Verify goes through the whole database and looks whether it is what the schema
@@ -78,6 +92,9 @@ func (m *Migrator) Verify(ctx context.Context, o VerifyOptions) (Verification, e
 		return Verification{}, err
 	}
 	v := &verifier{Migrator: m, options: o, out: Verification{Findings: []Finding{}, Checked: map[string]int64{}}}
+	if o.Portion > 0 {
+		v.until = time.Now().Add(o.Portion)
+	}
 	err := m.session(ctx, func(conn *pgx.Conn) error {
 		v.conn = conn
 		return v.run(ctx)
@@ -91,6 +108,28 @@ type verifier struct {
 	conn    *pgx.Conn
 	out     Verification
 	place   place
+	until   time.Time // zero for one without portions
+	worked  bool      // something was gone through in this call
+}
+
+// errPortion ends a call at the end of its portion.
+var errPortion = errors.New("the portion is at its end")
+
+// worth tells whether there is time left for one more batch or index.
+func (v *verifier) worth(ctx context.Context, name string) error {
+	if v.worked && !v.until.IsZero() && !time.Now().Before(v.until) {
+		return errPortion
+	}
+	return v.checkpoint(ctx, name)
+}
+
+// done notes that a batch or an index was gone through, and rests.
+func (v *verifier) done(ctx context.Context, began time.Time) error {
+	v.worked = true
+	if v.options.Rest == nil {
+		return nil
+	}
+	return v.options.Rest(ctx, time.Since(began))
 }
 
 func (v *verifier) run(ctx context.Context) error {
@@ -107,15 +146,22 @@ func (v *verifier) run(ctx context.Context) error {
 	for _, check := range []func(context.Context) error{v.rows, v.indexes, v.constraints, v.partitions, v.isolation, v.definitions, v.sequences, v.leftovers} {
 		err := v.checkpoint(ctx, "verify")
 		if err == nil {
-			err = migrationFault(check(ctx))
+			if err = check(ctx); !errors.Is(err, errPortion) {
+				err = migrationFault(err)
+			}
 		}
 		if err != nil {
-			return errors.Join(err, v.keep(context.WithoutCancel(ctx)))
+			kept := v.keep(context.WithoutCancel(ctx))
+			if errors.Is(err, errPortion) {
+				return migrationFault(kept)
+			}
+			return errors.Join(err, kept)
 		}
 	}
 	if err := v.forget(ctx); err != nil {
 		return migrationFault(err)
 	}
+	v.out.Complete = true
 	slices.SortStableFunc(v.out.Findings, func(a, b Finding) int {
 		order := []string{SeverityError, SeverityWarning, SeverityInfo}
 		return slices.Index(order, a.Severity) - slices.Index(order, b.Severity)
@@ -123,8 +169,12 @@ func (v *verifier) run(ctx context.Context) error {
 	return nil
 }
 
+// found tells of something once, though every call of a verification in portions finds it.
 func (v *verifier) found(id, severity, object, evidence, remedy string) {
-	v.out.Findings = append(v.out.Findings, Finding{id, severity, object, evidence, remedy})
+	f := Finding{id, severity, object, evidence, remedy}
+	if !slices.Contains(v.out.Findings, f) {
+		v.out.Findings = append(v.out.Findings, f)
+	}
 }
 
 func (v *verifier) wants(table string) bool {

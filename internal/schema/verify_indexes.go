@@ -3,6 +3,7 @@ package schema
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -67,7 +68,7 @@ func (v *verifier) indexes(ctx context.Context) error {
 		if !v.wants(ix.Table) || v.place.Indexes[ix.Name] {
 			continue
 		}
-		if err := v.checkpoint(ctx, "verify "+ix.Name); err != nil {
+		if err := v.worth(ctx, "verify "+ix.Name); err != nil {
 			return err
 		}
 		if ix.Within != "" {
@@ -82,6 +83,7 @@ func (v *verifier) indexes(ctx context.Context) error {
 			continue
 		}
 		v.o.Progress("verifying " + ix.Name)
+		begun := time.Now()
 		_, err := v.conn.Exec(ctx, check, ix.Name)
 		switch code := codeOf(err); {
 		case err == nil:
@@ -97,6 +99,9 @@ func (v *verifier) indexes(ctx context.Context) error {
 		}
 		v.place.Indexes[ix.Name] = true
 		if err := v.save(ctx); err != nil {
+			return err
+		}
+		if err := v.done(ctx, begun); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ type reached struct {
 	Next     int64 `json:"next"`
 }
 
-// staleAfter is the age from which a verification that was cut short is begun anew.
+// staleAfter is the time without a step after which a verification that was cut short is begun anew.
 const staleAfter = "1 day"
 
 // savePause is how often the place is written down.
@@ -42,16 +42,23 @@ CREATE TABLE IF NOT EXISTS ovasabi.schema_verification (
     found      jsonb NOT NULL,
     place      jsonb NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
+    kept_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT schema_verification_pkey PRIMARY KEY (options)
 )`
 
 // resume takes up a verification with the same options that was cut short.
 func (v *verifier) resume(ctx context.Context) error {
 	v.place = place{Pages: map[string]reached{}, Indexes: map[string]bool{}, Highest: map[string]int64{}, Broken: map[string]int64{}, Example: map[string]string{}}
-	if _, err := v.conn.Exec(ctx, verificationTableSQL); err != nil {
-		return err
+	for _, statement := range []string{
+		verificationTableSQL,
+		// Of a table that was made before verifications had portions.
+		`ALTER TABLE ovasabi.schema_verification ADD COLUMN IF NOT EXISTS kept_at timestamptz NOT NULL DEFAULT now()`,
+	} {
+		if _, err := v.conn.Exec(ctx, statement); err != nil {
+			return err
+		}
 	}
-	if _, err := v.conn.Exec(ctx, `DELETE FROM ovasabi.schema_verification WHERE started_at < now() - $1::text::interval`, staleAfter); err != nil {
+	if _, err := v.conn.Exec(ctx, `DELETE FROM ovasabi.schema_verification WHERE kept_at < now() - $1::text::interval`, staleAfter); err != nil {
 		return err
 	}
 	options, err := json.Marshal(v.options)
@@ -59,8 +66,9 @@ func (v *verifier) resume(ctx context.Context) error {
 		return err
 	}
 	var found, reached []byte
-	err = v.conn.QueryRow(ctx, `SELECT found::text, place::text FROM ovasabi.schema_verification WHERE options = $1`, string(options)).Scan(&found, &reached)
+	err = v.conn.QueryRow(ctx, `SELECT found::text, place::text, started_at FROM ovasabi.schema_verification WHERE options = $1`, string(options)).Scan(&found, &reached, &v.out.Since)
 	if errors.Is(err, pgx.ErrNoRows) {
+		v.out.Since = time.Now()
 		return nil
 	}
 	if err != nil {
@@ -102,7 +110,7 @@ func (v *verifier) keep(ctx context.Context) error {
 INSERT INTO ovasabi.schema_verification (options, found, place)
 VALUES ($1, $2::text::jsonb, $3::text::jsonb)
 ON CONFLICT (options) DO UPDATE
-SET found = excluded.found, place = excluded.place`, string(options), string(found), string(where))
+SET found = excluded.found, place = excluded.place, kept_at = now()`, string(options), string(found), string(where))
 	v.place.savedAt = time.Now()
 	return err
 }

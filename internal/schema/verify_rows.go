@@ -167,7 +167,7 @@ func (v *verifier) leaf(ctx context.Context, l leaf) error {
 	tell.total, tell.done = blocks, at.Next
 	text := countBroken(promises, l)
 	for size := int64(firstBatch); at.Next < blocks; {
-		if err := v.checkpoint(ctx, "verify "+l.Name); err != nil {
+		if err := v.worth(ctx, "verify "+l.Name); err != nil {
 			return err
 		}
 		begun, next := time.Now(), min(at.Next+size, blocks)
@@ -189,6 +189,9 @@ func (v *verifier) leaf(ctx context.Context, l leaf) error {
 			return err
 		}
 		size = nextSize(size, time.Since(begun))
+		if err := v.done(ctx, begun); err != nil {
+			return err
+		}
 	}
 	tell.end()
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,8 @@ func verify(t *testing.T, m *schema.Migrator) schema.Verification {
 	t.Helper()
 	v, err := m.Verify(t.Context(), schema.VerifyOptions{})
 	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), v.Since, time.Minute)
+	v.Since = time.Time{} // two are compared
 	return v
 }
 
@@ -207,4 +210,29 @@ func TestVerifyGoesOnWhereItWasCutShort(t *testing.T) {
 		require.True(t, errors.Is(err, errKilled), err)
 		require.Equal(t, whole, verify(t, m), "after %d steps", cut)
 	}
+}
+
+// Verified in portions, each a call of its own, the whole is the same.
+func TestVerifyInPortionsFindsTheSame(t *testing.T) {
+	db, m := filled(t)
+	exec(t, db, `UPDATE ovasabi.service_product_main SET metadata = '{"tax_rate": 19}' WHERE sku IN ('7', '8')`)
+	exec(t, db, `CREATE INDEX by_hand ON ovasabi.service_user_main (campaign_id, status)`)
+	whole := verify(t, m)
+	require.True(t, whole.Complete)
+	calls, rests := 0, 0
+	options := schema.VerifyOptions{Name: "portions", Portion: 1, Rest: func(context.Context, time.Duration) error { rests++; return nil }}
+	for {
+		v, err := m.Verify(t.Context(), options)
+		require.NoError(t, err)
+		calls++
+		require.LessOrEqual(t, rests, calls, "one batch or index a call")
+		if v.Complete {
+			require.Equal(t, whole.Findings, v.Findings)
+			require.Equal(t, whole.Checked, v.Checked)
+			break
+		}
+		require.Zero(t, value[int](t, db, `SELECT count(*) FROM ovasabi.schema_verification WHERE options NOT LIKE '%portions%'`), "another's place is its own")
+	}
+	require.Greater(t, calls, 20)
+	require.Zero(t, value[int](t, db, `SELECT count(*) FROM ovasabi.schema_verification`))
 }

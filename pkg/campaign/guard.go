@@ -18,7 +18,7 @@ type Guard struct {
 	// CampaignTable is the table of campaigns, keyed by id. Defaults to "ovasabi.service_campaign_main".
 	CampaignTable string
 	// Exempt names tables, with their schema, that hold a campaign_id and belong to
-	// no campaign. Defaults to the flags and the directory of slugs.
+	// no campaign. Defaults to the flags, what is set for maintenance, and the directory of slugs.
 	Exempt []string
 	// Role is the role that is looked at. Defaults to the current one. Any role may
 	// look at any other: all of it stands in the catalog.
@@ -33,7 +33,7 @@ func (g Guard) withDefaults() Guard {
 		g.CampaignTable = "ovasabi.service_campaign_main"
 	}
 	if g.Exempt == nil {
-		g.Exempt = []string{"ovasabi.twin_flag", "ovasabi.campaign_directory"}
+		g.Exempt = []string{"ovasabi.twin_flag", "ovasabi.maintenance_setting", "ovasabi.campaign_directory"}
 	}
 	return g
 }
