@@ -5,7 +5,7 @@
 SHELL       := /bin/bash -euo pipefail
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help up test check generate bench clean build format gofmt vet lint generated tidy contracts race need-go need-postgres need-cc
+.PHONY: help up test check generate bench peers clean build format gofmt vet lint generated tidy contracts race need-go need-postgres need-cc
 
 ARGS    ?=
 BASE    ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
@@ -28,6 +28,10 @@ up: build need-postgres ## build, then run everything on this machine with the d
 build: need-go ## build ./bin/ovasabi
 	@echo "==> building bin/ovasabi"
 	@vcs=auto; git status >/dev/null 2>&1 || vcs=false; go build -buildvcs=$$vcs -o bin/ovasabi ./cmd/ovasabi
+
+peers: build ## build ./bin/ovasabi-bench-peers, which `ovasabi bench --peers` starts
+	@echo "==> building bin/ovasabi-bench-peers"
+	@vcs=auto; git status >/dev/null 2>&1 || vcs=false; cd bench/peers && go build -buildvcs=$$vcs -o ../../bin/ovasabi-bench-peers ./cmd/ovasabi-bench-peers
 
 test: need-go need-postgres ## run every test
 	@for module in $(MODULES); do \

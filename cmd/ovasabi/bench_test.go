@@ -32,6 +32,7 @@ func TestBenchRefusesWhatItCannotRun(t *testing.T) {
 		"rounds":                 {"--rounds", "1"},
 		"without --database-url": {"bulk_insert", "--database-url", "postgres://127.0.0.1:1/nobody"},
 		"needs --json FILE":      {"--add"},
+		"make peers":             {"--peers"},
 	} {
 		code, out, err := runBench(t, args...)
 		require.Equal(t, exitUsage, code, args)

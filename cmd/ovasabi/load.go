@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/ovasabi/ovasabi/internal/load"
+	"github.com/ovasabi/ovasabi/internal/progress"
 	"github.com/ovasabi/ovasabi/pkg/database"
 )
 
@@ -40,11 +41,11 @@ func (c loadCmd) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
-	line := newProgressLine(t.err)
+	line := progress.NewLine(t.err)
 	o := load.Options{
 		Kind: kind, Campaign: c.Campaign, CampaignField: c.CampaignField,
 		BatchRows: c.Database.BatchSize, Writers: c.Writers, MaxLineBytes: c.MaxLineBytes,
-		Progress: func(p load.Progress) { line.show(loadLine(p)) },
+		Progress: func(p load.Progress) { line.Show(loadLine(p)) },
 	}
 	var rejects *os.File
 	if c.Rejects != "" {
@@ -54,7 +55,7 @@ func (c loadCmd) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 		o.Rejects = rejects
 	}
 	summary, err := load.Run(ctx, scope, inputs, o)
-	line.end()
+	line.End()
 	if rejects != nil {
 		err = errors.Join(err, rejects.Close())
 	}

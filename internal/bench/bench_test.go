@@ -267,7 +267,7 @@ func TestARunThatIsStoppedLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	work := t.TempDir()
 	finished := 0
-	report, err := bench.Run(ctx, bench.Options{Short: true, WorkDir: passable(t, work), Scenarios: []string{"query_response", "bulk_insert"}}, func(bench.Scenario) {
+	report, err := bench.Run(ctx, bench.Options{Short: true, WorkDir: passable(t, work), Scenarios: []string{"query_response", "bulk_insert"}}, func(bench.Scenario, *bench.Report) {
 		finished++
 		cancel()
 	})

@@ -54,7 +54,11 @@ func openGround(ctx context.Context, o Options) (*ground, error) {
 		DataDir: dir, BinDir: o.BinDir, Progress: o.Progress, Log: o.Log,
 		Ephemeral: o.Short, // a short run asserts no time, so that nothing need reach the disk
 		// One machine's settings, but for the housekeeping that would come in the middle of a measurement.
-		Settings: map[string]string{"autovacuum": "off", "max_wal_size": "8GB", "checkpoint_timeout": "30min"},
+		Settings: map[string]string{
+			"autovacuum": "off", "max_wal_size": "8GB", "checkpoint_timeout": "30min",
+			"pg_stat_statements.max": "10000", // the collectors are to meet 5,000
+			"scram_iterations":       "4096",  // lib/pq refuses fewer
+		},
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))

@@ -40,7 +40,7 @@ type Server struct {
 func thisMachine() Machine {
 	return Machine{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Cores: runtime.NumCPU(),
-		CPU: field("/proc/cpuinfo", "model name"), MemoryMiB: memory(), LoadBefore: load(),
+		CPU: field("/proc/cpuinfo", "model name"), MemoryMiB: memory(), LoadBefore: loadAverage(),
 	}
 }
 
@@ -67,7 +67,7 @@ func memory() int {
 	return kb / 1024
 }
 
-func load() float64 {
+func loadAverage() float64 {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return -1

@@ -158,6 +158,23 @@ func inTurn(n int, op func(ctx context.Context, i int) error) func(context.Conte
 	}
 }
 
+// during is a block of operations one after another for some time.
+func during(length time.Duration, op func(ctx context.Context, i int) error) func(context.Context, int) (sample, error) {
+	return func(ctx context.Context, _ int) (sample, error) {
+		var s sample
+		start := time.Now()
+		for i := 0; s.elapsed < length; i++ {
+			one := time.Now()
+			if err := op(ctx, i); err != nil {
+				return s, err
+			}
+			s.took = append(s.took, time.Since(one))
+			s.elapsed = time.Since(start)
+		}
+		return s, nil
+	}
+}
+
 // atOnce is a block of n operations shared by callers that work at once. Errors
 // are counted; the context's end is returned.
 func atOnce(callers, n int, op func(ctx context.Context, i int) error) func(context.Context, int) (sample, error) {

@@ -47,6 +47,10 @@ func (s *stage) readers(ctx context.Context, conns int) (*readers, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.readersOn(ctx, pair, conns)
+}
+
+func (s *stage) readersOn(ctx context.Context, pair *pair, conns int) (_ *readers, err error) {
 	r := &readers{pair: pair, reads: serviceReads()}
 	if r.p, err = openPlain(pair.plain.app, conns, false); err != nil {
 		return nil, err

@@ -47,6 +47,9 @@ WHERE e.campaign_id = $1::bigint
   AND e.entity_id = $2::text
 ORDER BY e.occurred_at DESC, e.id DESC
 LIMIT 20`
+
+	// entityPage is the limit of eventsOfEntitySQL.
+	entityPage = 20
 )
 
 // firstPage is the place before which every row stands.

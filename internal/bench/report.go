@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/ovasabi/ovasabi/pkg/fault"
@@ -14,7 +13,7 @@ import (
 type Report struct {
 	Machine Machine `json:"machine"`
 	Server  Server  `json:"server"`
-	// Started and Seconds are those of the whole run, the making of the data included.
+	// Started and Seconds are those of all parts, the making of the data included.
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
 	// Seed makes the same rows and the same order of queries again.
@@ -22,8 +21,18 @@ type Report struct {
 	// Short runs are for tests of the tool: their times mean nothing.
 	Short bool `json:"short"`
 	// Remark is the reader's own, such as that others used the machine meanwhile.
-	Remark    string     `json:"remark,omitempty"`
+	Remark string `json:"remark,omitempty"`
+	// Parts are the runs that the report was joined from, in order of time: one
+	// where everything was measured in one run.
+	Parts     []Part     `json:"parts"`
 	Scenarios []Scenario `json:"scenarios"`
+}
+
+// Part is one run: its scenarios stood on one server, started for it.
+type Part struct {
+	Started   time.Time `json:"started"`
+	Seconds   float64   `json:"seconds"`
+	Scenarios []string  `json:"scenarios"`
 }
 
 // Scenario is one question and its answer.
@@ -104,6 +113,8 @@ type Goal struct {
 	Least *float64 `json:"least,omitempty"`
 	Most  *float64 `json:"most,omitempty"`
 	Met   bool     `json:"met"`
+	// Why says what bounds a value that was not reached.
+	Why string `json:"why,omitempty"`
 }
 
 // Fact is something counted that is no time.
@@ -121,6 +132,14 @@ func atMost(what string, value, most float64) Goal {
 	return Goal{What: what, Value: value, Most: &most, Met: value <= most}
 }
 
+// because says what bounds the value, where the goal was not reached.
+func (g Goal) because(why string) Goal {
+	if !g.Met {
+		g.Why = why
+	}
+	return g
+}
+
 // headline makes a case's figures the scenario's own.
 func (s *Scenario) headline(c Case) { s.Figures, s.Headline = c.Figures, c.Name }
 
@@ -128,33 +147,6 @@ func (s *Scenario) headline(c Case) { s.Figures, s.Headline = c.Figures, c.Name 
 func (s *Scenario) promise(target float64) {
 	met := s.Ratio >= target
 	s.Target, s.Met = &target, &met
-}
-
-// Add takes the scenarios of an earlier report that this one does not have, in the
-// order of List. Both must be of the same machine, server and seed.
-func (r *Report) Add(earlier *Report) error {
-	switch {
-	case !sameMachine(r, earlier) || r.Server.Version != earlier.Server.Version || r.Server.SchemaAfter != earlier.Server.SchemaAfter:
-		return fault.New(fault.Conflict, "the earlier report is of another machine, server or schema: run all scenarios again, without --add")
-	case r.Seed != earlier.Seed || r.Short != earlier.Short:
-		return fault.New(fault.Conflict, "the earlier report has another seed or is a short run: run all scenarios again, without --add")
-	}
-	var all []Scenario
-	for _, s := range List() {
-		for _, from := range []*Report{r, earlier} {
-			i := slices.IndexFunc(from.Scenarios, func(have Scenario) bool { return have.Name == s.Name })
-			if i >= 0 {
-				all = append(all, from.Scenarios[i])
-				break
-			}
-		}
-	}
-	r.Scenarios = all
-	r.Seconds += earlier.Seconds
-	if earlier.Started.Before(r.Started) {
-		r.Started = earlier.Started
-	}
-	return nil
 }
 
 // Write writes the report as JSON.

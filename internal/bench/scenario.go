@@ -32,7 +32,11 @@ type Options struct {
 	FeedRows int
 	// Callers are the concurrencies. Empty takes the default.
 	Callers []int
-	Seed    uint64
+	// Peers do the same work beside both ways, where a scenario has work for them.
+	Peers []Peer
+	// Held are scenarios that an earlier part of the run has: they are left out.
+	Held   []string
+	Seed   uint64
 	Remark  string
 	// Progress hears what is going on, in lines for a person.
 	Progress func(line string)
@@ -148,6 +152,7 @@ func (o *Options) chosen() ([]scenario, error) {
 		switch {
 		case asked && s.writes && o.DatabaseURL != "":
 			return nil, fault.Field("scenario", "%s makes and changes data: it runs only on a server of its own, without --database-url", s.name)
+		case slices.Contains(o.Held, s.name):
 		case asked, len(o.Scenarios) == 0 && (!s.writes || o.DatabaseURL == ""):
 			chosen = append(chosen, s)
 		}
@@ -164,9 +169,10 @@ func (o Options) Check() error {
 	return err
 }
 
-// Run runs the scenarios and calls done after each. When ctx ends, the report
-// holds those that were finished, and the error says that it was stopped.
-func Run(ctx context.Context, o Options, done func(Scenario)) (*Report, error) {
+// Run runs the scenarios and calls done after each, with the report so far. When
+// ctx ends, the report holds those that were finished, and the error says that it
+// was stopped.
+func Run(ctx context.Context, o Options, done func(Scenario, *Report)) (*Report, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -180,17 +186,16 @@ func Run(ctx context.Context, o Options, done func(Scenario)) (*Report, error) {
 		return nil, err
 	}
 	err = runAll(ctx, g, wanted, report, done)
-	report.Seconds = time.Since(report.Started).Seconds()
 	return report, errors.Join(err, g.close(ctx))
 }
 
-func runAll(ctx context.Context, g *ground, wanted []scenario, report *Report, done func(Scenario)) error {
+func runAll(ctx context.Context, g *ground, wanted []scenario, report *Report, done func(Scenario, *Report)) error {
 	var err error
 	if report.Server, err = g.describe(ctx); err != nil {
 		return err
 	}
 	for _, one := range wanted {
-		start, busy := time.Now(), load()
+		start, busy := time.Now(), loadAverage()
 		found, err := one.run(ctx, &stage{g, one.name})
 		if ctx.Err() != nil {
 			return fault.FromPostgres(ctx.Err())
@@ -200,9 +205,9 @@ func runAll(ctx context.Context, g *ground, wanted []scenario, report *Report, d
 		}
 		found.Name, found.Title, found.Took = one.name, one.title, time.Since(start).Seconds()
 		found.Started, found.LoadBefore = start.UTC().Truncate(time.Second), busy
-		report.Scenarios = append(report.Scenarios, found)
+		report.add(found)
 		if done != nil {
-			done(found)
+			done(found, report)
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ func scenarios() []scenario {
 		{"skip_scan", "Skip scan: one wide index instead of two", true, skipScan},
 		{"partition_pruning", "Hash partitions by campaign", true, partitionPruning},
 		{"async_io", "Asynchronous I/O: cold reads", true, asyncIO},
-		{"overhead", "What the data layer costs on a one-row read", true, overhead},
+		{"overhead", "What the data layer costs on the cheapest reads, beside the limit and the peers", true, overhead},
+		{"collectors", "What the collectors themselves cost", true, collectors},
 	}
 }

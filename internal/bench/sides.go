@@ -88,6 +88,21 @@ func (p *plainSide) read(ctx context.Context, id int64, text string, args, dest 
 	})
 }
 
+// readUnscoped runs one read outside of a transaction, as a role that needs no campaign.
+func (p *plainSide) readUnscoped(ctx context.Context, text string, args, dest []any) error {
+	rows, err := p.db.QueryContext(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // fullSide is everything on.
 type fullSide struct {
 	pool      *pgxpool.Pool

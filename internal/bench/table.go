@@ -128,6 +128,9 @@ func goalText(g Goal) string {
 	if !g.Met {
 		verdict = "NOT reached"
 	}
+	if g.Why != "" {
+		verdict += " (" + g.Why + ")"
+	}
 	if g.Most != nil {
 		return fmt.Sprintf("%s: %s, at most %s: %s", g.What, figure(g.Value), figure(*g.Most), verdict)
 	}

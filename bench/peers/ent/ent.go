@@ -12,7 +12,8 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
-	"github.com/ovasabi/ovasabi/bench/peers/ent/note"
+	"github.com/ovasabi/ovasabi/bench/peers/ent/document"
+	"github.com/ovasabi/ovasabi/bench/peers/ent/event"
 )
 
 // ent aliases to avoid import conflicts in user's code.
@@ -73,7 +74,8 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			note.Table: note.ValidColumn,
+			document.Table: document.ValidColumn,
+			event.Table:    event.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -14,8 +14,10 @@ import (
 // Tx is a transactional client that is created by calling Client.Tx().
 type Tx struct {
 	config
-	// Note is the client for interacting with the Note builders.
-	Note *NoteClient
+	// Document is the client for interacting with the Document builders.
+	Document *DocumentClient
+	// Event is the client for interacting with the Event builders.
+	Event *EventClient
 
 	// lazily loaded.
 	client     *Client
@@ -147,7 +149,8 @@ func (tx *Tx) Client() *Client {
 }
 
 func (tx *Tx) init() {
-	tx.Note = NewNoteClient(tx.config)
+	tx.Document = NewDocumentClient(tx.config)
+	tx.Event = NewEventClient(tx.config)
 }
 
 // txDriver wraps the given dialect.Tx with a nop dialect.Driver implementation.
@@ -157,7 +160,7 @@ func (tx *Tx) init() {
 // of them in order to commit or rollback the transaction.
 //
 // If a closed transaction is embedded in one of the generated entities, and the entity
-// applies a query, for example: Note.QueryXXX(), the query will be executed
+// applies a query, for example: Document.QueryXXX(), the query will be executed
 // through the driver which created this transaction.
 //
 // Note that txDriver is not goroutine safe.

@@ -9,30 +9,55 @@ import (
 )
 
 var (
-	// BenchNoteColumns holds the columns for the "bench_note" table.
-	BenchNoteColumns = []*schema.Column{
+	// ServiceContentMainColumns holds the columns for the "service_content_main" table.
+	ServiceContentMainColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64, Increment: true},
 		{Name: "campaign_id", Type: field.TypeInt64},
-		{Name: "name", Type: field.TypeString},
-		{Name: "status", Type: field.TypeString},
-		{Name: "created_at", Type: field.TypeTime},
+		{Name: "slug", Type: field.TypeString},
+		{Name: "title", Type: field.TypeString},
 		{Name: "body", Type: field.TypeString},
-		{Name: "score", Type: field.TypeInt64},
+		{Name: "tags", Type: field.TypeString, SchemaType: map[string]string{"postgres": "jsonb"}},
+		{Name: "status", Type: field.TypeString},
+		{Name: "metadata", Type: field.TypeString, SchemaType: map[string]string{"postgres": "jsonb"}},
+		{Name: "version", Type: field.TypeInt64},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
 	}
-	// BenchNoteTable holds the schema information for the "bench_note" table.
-	BenchNoteTable = &schema.Table{
-		Name:       "bench_note",
-		Columns:    BenchNoteColumns,
-		PrimaryKey: []*schema.Column{BenchNoteColumns[0]},
+	// ServiceContentMainTable holds the schema information for the "service_content_main" table.
+	ServiceContentMainTable = &schema.Table{
+		Name:       "service_content_main",
+		Columns:    ServiceContentMainColumns,
+		PrimaryKey: []*schema.Column{ServiceContentMainColumns[0]},
+	}
+	// ServiceEventColumns holds the columns for the "service_event" table.
+	ServiceEventColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "campaign_id", Type: field.TypeInt64},
+		{Name: "event_id", Type: field.TypeString},
+		{Name: "event_type", Type: field.TypeString},
+		{Name: "entity_id", Type: field.TypeString},
+		{Name: "occurred_at", Type: field.TypeTime},
+		{Name: "metadata", Type: field.TypeString, SchemaType: map[string]string{"postgres": "jsonb"}},
+		{Name: "payload", Type: field.TypeString, SchemaType: map[string]string{"postgres": "jsonb"}},
+	}
+	// ServiceEventTable holds the schema information for the "service_event" table.
+	ServiceEventTable = &schema.Table{
+		Name:       "service_event",
+		Columns:    ServiceEventColumns,
+		PrimaryKey: []*schema.Column{ServiceEventColumns[0]},
 	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
-		BenchNoteTable,
+		ServiceContentMainTable,
+		ServiceEventTable,
 	}
 )
 
 func init() {
-	BenchNoteTable.Annotation = &entsql.Annotation{
-		Table: "bench_note",
+	ServiceContentMainTable.Annotation = &entsql.Annotation{
+		Table: "service_content_main",
+	}
+	ServiceEventTable.Annotation = &entsql.Annotation{
+		Table: "service_event",
 	}
 }

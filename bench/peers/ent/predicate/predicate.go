@@ -6,5 +6,8 @@ import (
 	"entgo.io/ent/dialect/sql"
 )
 
-// Note is the predicate function for note builders.
-type Note func(*sql.Selector)
+// Document is the predicate function for document builders.
+type Document func(*sql.Selector)
+
+// Event is the predicate function for event builders.
+type Event func(*sql.Selector)

@@ -8,30 +8,30 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
-	"github.com/ovasabi/ovasabi/bench/peers/ent/note"
+	"github.com/ovasabi/ovasabi/bench/peers/ent/document"
 	"github.com/ovasabi/ovasabi/bench/peers/ent/predicate"
 )
 
-// NoteDelete is the builder for deleting a Note entity.
-type NoteDelete struct {
+// DocumentDelete is the builder for deleting a Document entity.
+type DocumentDelete struct {
 	config
 	hooks    []Hook
-	mutation *NoteMutation
+	mutation *DocumentMutation
 }
 
-// Where appends a list predicates to the NoteDelete builder.
-func (_d *NoteDelete) Where(ps ...predicate.Note) *NoteDelete {
+// Where appends a list predicates to the DocumentDelete builder.
+func (_d *DocumentDelete) Where(ps ...predicate.Document) *DocumentDelete {
 	_d.mutation.Where(ps...)
 	return _d
 }
 
 // Exec executes the deletion query and returns how many vertices were deleted.
-func (_d *NoteDelete) Exec(ctx context.Context) (int, error) {
+func (_d *DocumentDelete) Exec(ctx context.Context) (int, error) {
 	return withHooks(ctx, _d.sqlExec, _d.mutation, _d.hooks)
 }
 
 // ExecX is like Exec, but panics if an error occurs.
-func (_d *NoteDelete) ExecX(ctx context.Context) int {
+func (_d *DocumentDelete) ExecX(ctx context.Context) int {
 	n, err := _d.Exec(ctx)
 	if err != nil {
 		panic(err)
@@ -39,8 +39,8 @@ func (_d *NoteDelete) ExecX(ctx context.Context) int {
 	return n
 }
 
-func (_d *NoteDelete) sqlExec(ctx context.Context) (int, error) {
-	_spec := sqlgraph.NewDeleteSpec(note.Table, sqlgraph.NewFieldSpec(note.FieldID, field.TypeInt64))
+func (_d *DocumentDelete) sqlExec(ctx context.Context) (int, error) {
+	_spec := sqlgraph.NewDeleteSpec(document.Table, sqlgraph.NewFieldSpec(document.FieldID, field.TypeInt64))
 	if ps := _d.mutation.predicates; len(ps) > 0 {
 		_spec.Predicate = func(selector *sql.Selector) {
 			for i := range ps {
@@ -56,32 +56,32 @@ func (_d *NoteDelete) sqlExec(ctx context.Context) (int, error) {
 	return affected, err
 }
 
-// NoteDeleteOne is the builder for deleting a single Note entity.
-type NoteDeleteOne struct {
-	_d *NoteDelete
+// DocumentDeleteOne is the builder for deleting a single Document entity.
+type DocumentDeleteOne struct {
+	_d *DocumentDelete
 }
 
-// Where appends a list predicates to the NoteDelete builder.
-func (_d *NoteDeleteOne) Where(ps ...predicate.Note) *NoteDeleteOne {
+// Where appends a list predicates to the DocumentDelete builder.
+func (_d *DocumentDeleteOne) Where(ps ...predicate.Document) *DocumentDeleteOne {
 	_d._d.mutation.Where(ps...)
 	return _d
 }
 
 // Exec executes the deletion query.
-func (_d *NoteDeleteOne) Exec(ctx context.Context) error {
+func (_d *DocumentDeleteOne) Exec(ctx context.Context) error {
 	n, err := _d._d.Exec(ctx)
 	switch {
 	case err != nil:
 		return err
 	case n == 0:
-		return &NotFoundError{note.Label}
+		return &NotFoundError{document.Label}
 	default:
 		return nil
 	}
 }
 
 // ExecX is like Exec, but panics if an error occurs.
-func (_d *NoteDeleteOne) ExecX(ctx context.Context) {
+func (_d *DocumentDeleteOne) ExecX(ctx context.Context) {
 	if err := _d.Exec(ctx); err != nil {
 		panic(err)
 	}

@@ -11,68 +11,68 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
-	"github.com/ovasabi/ovasabi/bench/peers/ent/note"
+	"github.com/ovasabi/ovasabi/bench/peers/ent/document"
 	"github.com/ovasabi/ovasabi/bench/peers/ent/predicate"
 )
 
-// NoteQuery is the builder for querying Note entities.
-type NoteQuery struct {
+// DocumentQuery is the builder for querying Document entities.
+type DocumentQuery struct {
 	config
 	ctx        *QueryContext
-	order      []note.OrderOption
+	order      []document.OrderOption
 	inters     []Interceptor
-	predicates []predicate.Note
+	predicates []predicate.Document
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
 }
 
-// Where adds a new predicate for the NoteQuery builder.
-func (_q *NoteQuery) Where(ps ...predicate.Note) *NoteQuery {
+// Where adds a new predicate for the DocumentQuery builder.
+func (_q *DocumentQuery) Where(ps ...predicate.Document) *DocumentQuery {
 	_q.predicates = append(_q.predicates, ps...)
 	return _q
 }
 
 // Limit the number of records to be returned by this query.
-func (_q *NoteQuery) Limit(limit int) *NoteQuery {
+func (_q *DocumentQuery) Limit(limit int) *DocumentQuery {
 	_q.ctx.Limit = &limit
 	return _q
 }
 
 // Offset to start from.
-func (_q *NoteQuery) Offset(offset int) *NoteQuery {
+func (_q *DocumentQuery) Offset(offset int) *DocumentQuery {
 	_q.ctx.Offset = &offset
 	return _q
 }
 
 // Unique configures the query builder to filter duplicate records on query.
 // By default, unique is set to true, and can be disabled using this method.
-func (_q *NoteQuery) Unique(unique bool) *NoteQuery {
+func (_q *DocumentQuery) Unique(unique bool) *DocumentQuery {
 	_q.ctx.Unique = &unique
 	return _q
 }
 
 // Order specifies how the records should be ordered.
-func (_q *NoteQuery) Order(o ...note.OrderOption) *NoteQuery {
+func (_q *DocumentQuery) Order(o ...document.OrderOption) *DocumentQuery {
 	_q.order = append(_q.order, o...)
 	return _q
 }
 
-// First returns the first Note entity from the query.
-// Returns a *NotFoundError when no Note was found.
-func (_q *NoteQuery) First(ctx context.Context) (*Note, error) {
+// First returns the first Document entity from the query.
+// Returns a *NotFoundError when no Document was found.
+func (_q *DocumentQuery) First(ctx context.Context) (*Document, error) {
 	nodes, err := _q.Limit(1).All(setContextOp(ctx, _q.ctx, ent.OpQueryFirst))
 	if err != nil {
 		return nil, err
 	}
 	if len(nodes) == 0 {
-		return nil, &NotFoundError{note.Label}
+		return nil, &NotFoundError{document.Label}
 	}
 	return nodes[0], nil
 }
 
 // FirstX is like First, but panics if an error occurs.
-func (_q *NoteQuery) FirstX(ctx context.Context) *Note {
+func (_q *DocumentQuery) FirstX(ctx context.Context) *Document {
 	node, err := _q.First(ctx)
 	if err != nil && !IsNotFound(err) {
 		panic(err)
@@ -80,22 +80,22 @@ func (_q *NoteQuery) FirstX(ctx context.Context) *Note {
 	return node
 }
 
-// FirstID returns the first Note ID from the query.
-// Returns a *NotFoundError when no Note ID was found.
-func (_q *NoteQuery) FirstID(ctx context.Context) (id int64, err error) {
+// FirstID returns the first Document ID from the query.
+// Returns a *NotFoundError when no Document ID was found.
+func (_q *DocumentQuery) FirstID(ctx context.Context) (id int64, err error) {
 	var ids []int64
 	if ids, err = _q.Limit(1).IDs(setContextOp(ctx, _q.ctx, ent.OpQueryFirstID)); err != nil {
 		return
 	}
 	if len(ids) == 0 {
-		err = &NotFoundError{note.Label}
+		err = &NotFoundError{document.Label}
 		return
 	}
 	return ids[0], nil
 }
 
 // FirstIDX is like FirstID, but panics if an error occurs.
-func (_q *NoteQuery) FirstIDX(ctx context.Context) int64 {
+func (_q *DocumentQuery) FirstIDX(ctx context.Context) int64 {
 	id, err := _q.FirstID(ctx)
 	if err != nil && !IsNotFound(err) {
 		panic(err)
@@ -103,10 +103,10 @@ func (_q *NoteQuery) FirstIDX(ctx context.Context) int64 {
 	return id
 }
 
-// Only returns a single Note entity found by the query, ensuring it only returns one.
-// Returns a *NotSingularError when more than one Note entity is found.
-// Returns a *NotFoundError when no Note entities are found.
-func (_q *NoteQuery) Only(ctx context.Context) (*Note, error) {
+// Only returns a single Document entity found by the query, ensuring it only returns one.
+// Returns a *NotSingularError when more than one Document entity is found.
+// Returns a *NotFoundError when no Document entities are found.
+func (_q *DocumentQuery) Only(ctx context.Context) (*Document, error) {
 	nodes, err := _q.Limit(2).All(setContextOp(ctx, _q.ctx, ent.OpQueryOnly))
 	if err != nil {
 		return nil, err
@@ -115,14 +115,14 @@ func (_q *NoteQuery) Only(ctx context.Context) (*Note, error) {
 	case 1:
 		return nodes[0], nil
 	case 0:
-		return nil, &NotFoundError{note.Label}
+		return nil, &NotFoundError{document.Label}
 	default:
-		return nil, &NotSingularError{note.Label}
+		return nil, &NotSingularError{document.Label}
 	}
 }
 
 // OnlyX is like Only, but panics if an error occurs.
-func (_q *NoteQuery) OnlyX(ctx context.Context) *Note {
+func (_q *DocumentQuery) OnlyX(ctx context.Context) *Document {
 	node, err := _q.Only(ctx)
 	if err != nil {
 		panic(err)
@@ -130,10 +130,10 @@ func (_q *NoteQuery) OnlyX(ctx context.Context) *Note {
 	return node
 }
 
-// OnlyID is like Only, but returns the only Note ID in the query.
-// Returns a *NotSingularError when more than one Note ID is found.
+// OnlyID is like Only, but returns the only Document ID in the query.
+// Returns a *NotSingularError when more than one Document ID is found.
 // Returns a *NotFoundError when no entities are found.
-func (_q *NoteQuery) OnlyID(ctx context.Context) (id int64, err error) {
+func (_q *DocumentQuery) OnlyID(ctx context.Context) (id int64, err error) {
 	var ids []int64
 	if ids, err = _q.Limit(2).IDs(setContextOp(ctx, _q.ctx, ent.OpQueryOnlyID)); err != nil {
 		return
@@ -142,15 +142,15 @@ func (_q *NoteQuery) OnlyID(ctx context.Context) (id int64, err error) {
 	case 1:
 		id = ids[0]
 	case 0:
-		err = &NotFoundError{note.Label}
+		err = &NotFoundError{document.Label}
 	default:
-		err = &NotSingularError{note.Label}
+		err = &NotSingularError{document.Label}
 	}
 	return
 }
 
 // OnlyIDX is like OnlyID, but panics if an error occurs.
-func (_q *NoteQuery) OnlyIDX(ctx context.Context) int64 {
+func (_q *DocumentQuery) OnlyIDX(ctx context.Context) int64 {
 	id, err := _q.OnlyID(ctx)
 	if err != nil {
 		panic(err)
@@ -158,18 +158,18 @@ func (_q *NoteQuery) OnlyIDX(ctx context.Context) int64 {
 	return id
 }
 
-// All executes the query and returns a list of Notes.
-func (_q *NoteQuery) All(ctx context.Context) ([]*Note, error) {
+// All executes the query and returns a list of Documents.
+func (_q *DocumentQuery) All(ctx context.Context) ([]*Document, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryAll)
 	if err := _q.prepareQuery(ctx); err != nil {
 		return nil, err
 	}
-	qr := querierAll[[]*Note, *NoteQuery]()
-	return withInterceptors[[]*Note](ctx, _q, qr, _q.inters)
+	qr := querierAll[[]*Document, *DocumentQuery]()
+	return withInterceptors[[]*Document](ctx, _q, qr, _q.inters)
 }
 
 // AllX is like All, but panics if an error occurs.
-func (_q *NoteQuery) AllX(ctx context.Context) []*Note {
+func (_q *DocumentQuery) AllX(ctx context.Context) []*Document {
 	nodes, err := _q.All(ctx)
 	if err != nil {
 		panic(err)
@@ -177,20 +177,20 @@ func (_q *NoteQuery) AllX(ctx context.Context) []*Note {
 	return nodes
 }
 
-// IDs executes the query and returns a list of Note IDs.
-func (_q *NoteQuery) IDs(ctx context.Context) (ids []int64, err error) {
+// IDs executes the query and returns a list of Document IDs.
+func (_q *DocumentQuery) IDs(ctx context.Context) (ids []int64, err error) {
 	if _q.ctx.Unique == nil && _q.path != nil {
 		_q.Unique(true)
 	}
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryIDs)
-	if err = _q.Select(note.FieldID).Scan(ctx, &ids); err != nil {
+	if err = _q.Select(document.FieldID).Scan(ctx, &ids); err != nil {
 		return nil, err
 	}
 	return ids, nil
 }
 
 // IDsX is like IDs, but panics if an error occurs.
-func (_q *NoteQuery) IDsX(ctx context.Context) []int64 {
+func (_q *DocumentQuery) IDsX(ctx context.Context) []int64 {
 	ids, err := _q.IDs(ctx)
 	if err != nil {
 		panic(err)
@@ -199,16 +199,16 @@ func (_q *NoteQuery) IDsX(ctx context.Context) []int64 {
 }
 
 // Count returns the count of the given query.
-func (_q *NoteQuery) Count(ctx context.Context) (int, error) {
+func (_q *DocumentQuery) Count(ctx context.Context) (int, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryCount)
 	if err := _q.prepareQuery(ctx); err != nil {
 		return 0, err
 	}
-	return withInterceptors[int](ctx, _q, querierCount[*NoteQuery](), _q.inters)
+	return withInterceptors[int](ctx, _q, querierCount[*DocumentQuery](), _q.inters)
 }
 
 // CountX is like Count, but panics if an error occurs.
-func (_q *NoteQuery) CountX(ctx context.Context) int {
+func (_q *DocumentQuery) CountX(ctx context.Context) int {
 	count, err := _q.Count(ctx)
 	if err != nil {
 		panic(err)
@@ -217,7 +217,7 @@ func (_q *NoteQuery) CountX(ctx context.Context) int {
 }
 
 // Exist returns true if the query has elements in the graph.
-func (_q *NoteQuery) Exist(ctx context.Context) (bool, error) {
+func (_q *DocumentQuery) Exist(ctx context.Context) (bool, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryExist)
 	switch _, err := _q.FirstID(ctx); {
 	case IsNotFound(err):
@@ -230,7 +230,7 @@ func (_q *NoteQuery) Exist(ctx context.Context) (bool, error) {
 }
 
 // ExistX is like Exist, but panics if an error occurs.
-func (_q *NoteQuery) ExistX(ctx context.Context) bool {
+func (_q *DocumentQuery) ExistX(ctx context.Context) bool {
 	exist, err := _q.Exist(ctx)
 	if err != nil {
 		panic(err)
@@ -238,18 +238,18 @@ func (_q *NoteQuery) ExistX(ctx context.Context) bool {
 	return exist
 }
 
-// Clone returns a duplicate of the NoteQuery builder, including all associated steps. It can be
+// Clone returns a duplicate of the DocumentQuery builder, including all associated steps. It can be
 // used to prepare common query builders and use them differently after the clone is made.
-func (_q *NoteQuery) Clone() *NoteQuery {
+func (_q *DocumentQuery) Clone() *DocumentQuery {
 	if _q == nil {
 		return nil
 	}
-	return &NoteQuery{
+	return &DocumentQuery{
 		config:     _q.config,
 		ctx:        _q.ctx.Clone(),
-		order:      append([]note.OrderOption{}, _q.order...),
+		order:      append([]document.OrderOption{}, _q.order...),
 		inters:     append([]Interceptor{}, _q.inters...),
-		predicates: append([]predicate.Note{}, _q.predicates...),
+		predicates: append([]predicate.Document{}, _q.predicates...),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -266,15 +266,15 @@ func (_q *NoteQuery) Clone() *NoteQuery {
 //		Count int `json:"count,omitempty"`
 //	}
 //
-//	client.Note.Query().
-//		GroupBy(note.FieldCampaignID).
+//	client.Document.Query().
+//		GroupBy(document.FieldCampaignID).
 //		Aggregate(ent.Count()).
 //		Scan(ctx, &v)
-func (_q *NoteQuery) GroupBy(field string, fields ...string) *NoteGroupBy {
+func (_q *DocumentQuery) GroupBy(field string, fields ...string) *DocumentGroupBy {
 	_q.ctx.Fields = append([]string{field}, fields...)
-	grbuild := &NoteGroupBy{build: _q}
+	grbuild := &DocumentGroupBy{build: _q}
 	grbuild.flds = &_q.ctx.Fields
-	grbuild.label = note.Label
+	grbuild.label = document.Label
 	grbuild.scan = grbuild.Scan
 	return grbuild
 }
@@ -288,23 +288,23 @@ func (_q *NoteQuery) GroupBy(field string, fields ...string) *NoteGroupBy {
 //		CampaignID int64 `json:"campaign_id,omitempty"`
 //	}
 //
-//	client.Note.Query().
-//		Select(note.FieldCampaignID).
+//	client.Document.Query().
+//		Select(document.FieldCampaignID).
 //		Scan(ctx, &v)
-func (_q *NoteQuery) Select(fields ...string) *NoteSelect {
+func (_q *DocumentQuery) Select(fields ...string) *DocumentSelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)
-	sbuild := &NoteSelect{NoteQuery: _q}
-	sbuild.label = note.Label
+	sbuild := &DocumentSelect{DocumentQuery: _q}
+	sbuild.label = document.Label
 	sbuild.flds, sbuild.scan = &_q.ctx.Fields, sbuild.Scan
 	return sbuild
 }
 
-// Aggregate returns a NoteSelect configured with the given aggregations.
-func (_q *NoteQuery) Aggregate(fns ...AggregateFunc) *NoteSelect {
+// Aggregate returns a DocumentSelect configured with the given aggregations.
+func (_q *DocumentQuery) Aggregate(fns ...AggregateFunc) *DocumentSelect {
 	return _q.Select().Aggregate(fns...)
 }
 
-func (_q *NoteQuery) prepareQuery(ctx context.Context) error {
+func (_q *DocumentQuery) prepareQuery(ctx context.Context) error {
 	for _, inter := range _q.inters {
 		if inter == nil {
 			return fmt.Errorf("ent: uninitialized interceptor (forgotten import ent/runtime?)")
@@ -316,7 +316,7 @@ func (_q *NoteQuery) prepareQuery(ctx context.Context) error {
 		}
 	}
 	for _, f := range _q.ctx.Fields {
-		if !note.ValidColumn(f) {
+		if !document.ValidColumn(f) {
 			return &ValidationError{Name: f, err: fmt.Errorf("ent: invalid field %q for query", f)}
 		}
 	}
@@ -330,16 +330,16 @@ func (_q *NoteQuery) prepareQuery(ctx context.Context) error {
 	return nil
 }
 
-func (_q *NoteQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Note, error) {
+func (_q *DocumentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Document, error) {
 	var (
-		nodes = []*Note{}
+		nodes = []*Document{}
 		_spec = _q.querySpec()
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
-		return (*Note).scanValues(nil, columns)
+		return (*Document).scanValues(nil, columns)
 	}
 	_spec.Assign = func(columns []string, values []any) error {
-		node := &Note{config: _q.config}
+		node := &Document{config: _q.config}
 		nodes = append(nodes, node)
 		return node.assignValues(columns, values)
 	}
@@ -355,7 +355,7 @@ func (_q *NoteQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Note, e
 	return nodes, nil
 }
 
-func (_q *NoteQuery) sqlCount(ctx context.Context) (int, error) {
+func (_q *DocumentQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	_spec.Node.Columns = _q.ctx.Fields
 	if len(_q.ctx.Fields) > 0 {
@@ -364,8 +364,8 @@ func (_q *NoteQuery) sqlCount(ctx context.Context) (int, error) {
 	return sqlgraph.CountNodes(ctx, _q.driver, _spec)
 }
 
-func (_q *NoteQuery) querySpec() *sqlgraph.QuerySpec {
-	_spec := sqlgraph.NewQuerySpec(note.Table, note.Columns, sqlgraph.NewFieldSpec(note.FieldID, field.TypeInt64))
+func (_q *DocumentQuery) querySpec() *sqlgraph.QuerySpec {
+	_spec := sqlgraph.NewQuerySpec(document.Table, document.Columns, sqlgraph.NewFieldSpec(document.FieldID, field.TypeInt64))
 	_spec.From = _q.sql
 	if unique := _q.ctx.Unique; unique != nil {
 		_spec.Unique = *unique
@@ -374,9 +374,9 @@ func (_q *NoteQuery) querySpec() *sqlgraph.QuerySpec {
 	}
 	if fields := _q.ctx.Fields; len(fields) > 0 {
 		_spec.Node.Columns = make([]string, 0, len(fields))
-		_spec.Node.Columns = append(_spec.Node.Columns, note.FieldID)
+		_spec.Node.Columns = append(_spec.Node.Columns, document.FieldID)
 		for i := range fields {
-			if fields[i] != note.FieldID {
+			if fields[i] != document.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
 		}
@@ -404,12 +404,12 @@ func (_q *NoteQuery) querySpec() *sqlgraph.QuerySpec {
 	return _spec
 }
 
-func (_q *NoteQuery) sqlQuery(ctx context.Context) *sql.Selector {
+func (_q *DocumentQuery) sqlQuery(ctx context.Context) *sql.Selector {
 	builder := sql.Dialect(_q.driver.Dialect())
-	t1 := builder.Table(note.Table)
+	t1 := builder.Table(document.Table)
 	columns := _q.ctx.Fields
 	if len(columns) == 0 {
-		columns = note.Columns
+		columns = document.Columns
 	}
 	selector := builder.Select(t1.Columns(columns...)...).From(t1)
 	if _q.sql != nil {
@@ -436,28 +436,28 @@ func (_q *NoteQuery) sqlQuery(ctx context.Context) *sql.Selector {
 	return selector
 }
 
-// NoteGroupBy is the group-by builder for Note entities.
-type NoteGroupBy struct {
+// DocumentGroupBy is the group-by builder for Document entities.
+type DocumentGroupBy struct {
 	selector
-	build *NoteQuery
+	build *DocumentQuery
 }
 
 // Aggregate adds the given aggregation functions to the group-by query.
-func (_g *NoteGroupBy) Aggregate(fns ...AggregateFunc) *NoteGroupBy {
+func (_g *DocumentGroupBy) Aggregate(fns ...AggregateFunc) *DocumentGroupBy {
 	_g.fns = append(_g.fns, fns...)
 	return _g
 }
 
 // Scan applies the selector query and scans the result into the given value.
-func (_g *NoteGroupBy) Scan(ctx context.Context, v any) error {
+func (_g *DocumentGroupBy) Scan(ctx context.Context, v any) error {
 	ctx = setContextOp(ctx, _g.build.ctx, ent.OpQueryGroupBy)
 	if err := _g.build.prepareQuery(ctx); err != nil {
 		return err
 	}
-	return scanWithInterceptors[*NoteQuery, *NoteGroupBy](ctx, _g.build, _g, _g.build.inters, v)
+	return scanWithInterceptors[*DocumentQuery, *DocumentGroupBy](ctx, _g.build, _g, _g.build.inters, v)
 }
 
-func (_g *NoteGroupBy) sqlScan(ctx context.Context, root *NoteQuery, v any) error {
+func (_g *DocumentGroupBy) sqlScan(ctx context.Context, root *DocumentQuery, v any) error {
 	selector := root.sqlQuery(ctx).Select()
 	aggregation := make([]string, 0, len(_g.fns))
 	for _, fn := range _g.fns {
@@ -484,28 +484,28 @@ func (_g *NoteGroupBy) sqlScan(ctx context.Context, root *NoteQuery, v any) erro
 	return sql.ScanSlice(rows, v)
 }
 
-// NoteSelect is the builder for selecting fields of Note entities.
-type NoteSelect struct {
-	*NoteQuery
+// DocumentSelect is the builder for selecting fields of Document entities.
+type DocumentSelect struct {
+	*DocumentQuery
 	selector
 }
 
 // Aggregate adds the given aggregation functions to the selector query.
-func (_s *NoteSelect) Aggregate(fns ...AggregateFunc) *NoteSelect {
+func (_s *DocumentSelect) Aggregate(fns ...AggregateFunc) *DocumentSelect {
 	_s.fns = append(_s.fns, fns...)
 	return _s
 }
 
 // Scan applies the selector query and scans the result into the given value.
-func (_s *NoteSelect) Scan(ctx context.Context, v any) error {
+func (_s *DocumentSelect) Scan(ctx context.Context, v any) error {
 	ctx = setContextOp(ctx, _s.ctx, ent.OpQuerySelect)
 	if err := _s.prepareQuery(ctx); err != nil {
 		return err
 	}
-	return scanWithInterceptors[*NoteQuery, *NoteSelect](ctx, _s.NoteQuery, _s, _s.inters, v)
+	return scanWithInterceptors[*DocumentQuery, *DocumentSelect](ctx, _s.DocumentQuery, _s, _s.inters, v)
 }
 
-func (_s *NoteSelect) sqlScan(ctx context.Context, root *NoteQuery, v any) error {
+func (_s *DocumentSelect) sqlScan(ctx context.Context, root *DocumentQuery, v any) error {
 	selector := root.sqlQuery(ctx)
 	aggregation := make([]string, 0, len(_s.fns))
 	for _, fn := range _s.fns {
