@@ -1,0 +1,61 @@
+package pgtest
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// Plan is what EXPLAIN (ANALYZE, BUFFERS) tells of a statement that has run.
+type Plan struct {
+	// Nodes are the kinds of its steps, such as "Index Scan", and Indexes those that it read, outermost first.
+	Nodes, Indexes []string
+	// Searches is how often it went down an index, all of its loops together.
+	Searches int
+	// Buffers is the pages that it read, from memory or from disk.
+	Buffers int
+	// Text is the whole plan, for a failed test.
+	Text string
+}
+
+// planNode is one step as the server tells it.
+//
+//nolint:tagliatelle // EXPLAIN's own names
+type planNode struct {
+	Kind     string     `json:"Node Type"`
+	Index    string     `json:"Index Name"`
+	Searches int        `json:"Index Searches"`
+	Hit      int        `json:"Shared Hit Blocks"`
+	Read     int        `json:"Shared Read Blocks"`
+	Plans    []planNode `json:"Plans"`
+}
+
+// Explain runs a statement under EXPLAIN, as whoever q is: a campaign's scope is
+// the application's role, under its policies.
+func Explain(ctx context.Context, t testing.TB, q interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}, sql string, args ...any,
+) Plan {
+	t.Helper()
+	var text []byte
+	require.NoError(t, q.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY OFF, FORMAT JSON)\n"+sql, args...).Scan(&text))
+	var told []struct{ Plan planNode }
+	require.NoError(t, json.Unmarshal(text, &told))
+	p := Plan{Text: string(text), Buffers: told[0].Plan.Hit + told[0].Plan.Read}
+	p.add(told[0].Plan)
+	return p
+}
+
+func (p *Plan) add(n planNode) {
+	p.Nodes = append(p.Nodes, n.Kind)
+	p.Searches += n.Searches
+	if n.Index != "" {
+		p.Indexes = append(p.Indexes, n.Index)
+	}
+	for _, below := range n.Plans {
+		p.add(below)
+	}
+}
