@@ -153,8 +153,14 @@ func printStatus(s schema.Status, t terminal) error {
 	for _, i := range s.Invalid {
 		fmt.Fprintf(t.out, "invalid  %s: run `ovasabi migrate up`, which builds it again\n", i)
 	}
+	for _, u := range s.Unfinished {
+		fmt.Fprintf(t.out, "half done  %s: `ovasabi migrate up` goes on with it, `ovasabi migrate down` undoes it\n", u)
+	}
 	for _, d := range s.Drift {
 		fmt.Fprintf(t.out, "by hand  %s %s\n", d.Object, d.Problem)
+	}
+	for _, table := range slices.Sorted(maps.Keys(s.Partitions)) {
+		fmt.Fprintf(t.out, "partitions  %s has %d by campaign_id\n", table, s.Partitions[table])
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	for _, o := range s.Objects {

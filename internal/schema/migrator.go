@@ -150,31 +150,6 @@ func (m *Migrator) Down(ctx context.Context, to Phase) error {
 	})
 }
 
-// Step is one migration that a run would make, with the SQL that it would send.
-type Step struct {
-	Version int64  `json:"version"`
-	Name    string `json:"name"`
-	Phase   Phase  `json:"phase"`
-	SQL     string `json:"sql"`
-}
-
-// Plan returns the steps that Up (or Down) to the phase would take, and changes nothing.
-func (m *Migrator) Plan(ctx context.Context, to Phase, up bool) ([]Step, error) {
-	applied, err := m.applied(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pending := pendingUp(applied, to)
-	if !up {
-		pending = pendingDown(applied, to)
-	}
-	steps := make([]Step, len(pending))
-	for i, p := range pending {
-		steps[i] = Step{Version: p.version, Name: p.name, Phase: phaseOf(p.version), SQL: p.sql(up)}
-	}
-	return steps, nil
-}
-
 func pendingUp(applied []int64, to Phase) []migration {
 	var pending []migration
 	for _, m := range migrations() {

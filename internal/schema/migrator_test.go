@@ -16,7 +16,7 @@ import (
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
-func migrator(t *testing.T, url string, o schema.Options) *schema.Migrator {
+func migrator(t testing.TB, url string, o schema.Options) *schema.Migrator {
 	t.Helper()
 	m, err := schema.Open(url, o)
 	require.NoError(t, err)
@@ -221,4 +221,63 @@ GRANT ovasabi_search, ovasabi_crossing TO `+pgx.Identifier{role}.Sanitize()+` WI
 	m := migrator(t, url, schema.Options{})
 	require.NoError(t, m.Up(t.Context(), schema.Latest()))
 	require.NoError(t, m.Down(t.Context(), schema.Empty))
+}
+
+// What a dry run prints of a move is what the move then does: run by hand, but for
+// the batches and the waiting, it gives the same table.
+func TestPlanShowsAMoveAsItWouldBe(t *testing.T) {
+	db := pgtest.New(t)
+	scope(t, db, 5)
+	writeEvents(t, db, 5, 50)
+	exec(t, db, `COMMENT ON TABLE ovasabi.service_event IS 'What happened'`)
+	steps, err := migrator(t, db.OwnerURL, partitions(3)).Plan(t.Context(), schema.Latest(), true)
+	require.NoError(t, err)
+	require.Len(t, steps, 1)
+	require.Equal(t, "00303_event_partitions", steps[0].Name)
+	for _, part := range []string{
+		`CREATE TABLE "ovasabi_next"."service_event_p02" PARTITION OF "ovasabi_next"."service_event" FOR VALUES WITH (MODULUS 3, REMAINDER 2)`,
+		`CREATE TRIGGER schema_move_insert AFTER INSERT ON "ovasabi"."service_event"`,
+		`LOCK TABLE "ovasabi"."service_event" IN ACCESS EXCLUSIVE MODE`,
+		`ALTER TABLE "ovasabi_next"."service_event" SET SCHEMA ovasabi`,
+	} {
+		require.Contains(t, steps[0].SQL, part)
+	}
+	require.Zero(t, value[int](t, db, `SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'ovasabi\_%'`))
+
+	rows := checksum(t, db)
+	require.NoError(t, migrator(t, db.OwnerURL, partitions(3)).Up(t.Context(), schema.Latest()))
+	moved := described(t, db)
+	require.NoError(t, migrator(t, db.OwnerURL, partitions(0)).Up(t.Context(), schema.Latest()))
+	conn := connect(t, db.OwnerURL)
+	_, err = conn.Exec(t.Context(), `TRUNCATE ovasabi.schema_move`)
+	require.NoError(t, err)
+	for _, statement := range planned(steps[0].SQL) {
+		if strings.HasPrefix(statement, "LOCK TABLE") {
+			continue // nobody else is here, and it wants a transaction
+		}
+		_, err := conn.Exec(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+	require.Equal(t, moved, described(t, db))
+	require.Equal(t, rows, checksum(t, db))
+
+	steps, err = migrator(t, db.OwnerURL, partitions(3)).Plan(t.Context(), schema.Latest(), true)
+	require.NoError(t, err)
+	require.Equal(t, "-- ovasabi.service_event stays as it is", steps[0].SQL)
+	steps, err = migrator(t, db.OwnerURL, schema.Options{}).Plan(t.Context(), schema.GeneratedColumns, false)
+	require.NoError(t, err)
+	back := steps[slices.IndexFunc(steps, func(s schema.Step) bool { return s.Name == "00303_event_partitions" })].SQL
+	require.Contains(t, back, `CREATE TABLE "ovasabi_next"."service_event" (LIKE`)
+	require.NotContains(t, back, "PARTITION OF")
+}
+
+// planned splits the SQL of a step: a statement ends with a semicolon at the end of its line.
+func planned(text string) []string {
+	var all []string
+	for statement := range strings.SplitSeq(comment.ReplaceAllString(text, ""), ";\n") {
+		if statement = strings.TrimSpace(strings.TrimSuffix(statement, ";")); statement != "" {
+			all = append(all, statement)
+		}
+	}
+	return all
 }

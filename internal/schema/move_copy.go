@@ -147,7 +147,11 @@ FROM seen`, side, s.Name, next, leaf).Scan(&rows, &amiss, &filenode, &blocks)
 // has carried already is newer and stays. FOR KEY SHARE holds off who would delete
 // a row between the reading and the writing of it: its deletion is carried after.
 func (mv *move) copyRows(ctx context.Context) error {
-	return mv.pages(ctx, "table", "ovasabi", "copying rows", fmt.Sprintf(`
+	return mv.pages(ctx, "table", "ovasabi", "copying rows", mv.copyBatchSQL())
+}
+
+func (mv *move) copyBatchSQL() string {
+	return fmt.Sprintf(`
     SELECT count(*) AS rows, 0 AS amiss
     FROM copied
 ),
@@ -160,7 +164,7 @@ copied AS (
     FOR KEY SHARE
     ON CONFLICT (%s) DO NOTHING
     RETURNING 1
-`, qualified(nextSchema, mv.table.name), mv.table.columnList(""), mv.table.columnList("t."), key))
+`, qualified(nextSchema, mv.table.name), mv.table.columnList(""), mv.table.columnList("t."), key)
 }
 
 // teller tells progress at most once in two seconds.

@@ -3,6 +3,7 @@ package schema
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -27,15 +28,11 @@ func (mv *move) prepare(ctx context.Context, shape string) error {
 	}
 	mv.o.Progress(fmt.Sprintf("%s: making the copy", mv.table.name))
 	return mv.inTx(ctx, "making the copy", func(tx pgx.Tx) error {
-		if err := mv.makeCopy(ctx, tx); err != nil {
+		statements, err := mv.prepareSQL(ctx)
+		if err != nil {
 			return err
 		}
-		if err := execAll(ctx, tx, mv.carrySQL()...); err != nil {
-			return err
-		}
-		// Everything above runs without a lock that others notice; from here to the
-		// commit are milliseconds.
-		if err := execAll(ctx, tx, mv.triggerSQL()...); err != nil {
+		if err := execAll(ctx, tx, statements...); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO ovasabi.schema_move (table_name, shape, stage) VALUES ($1, $2, $3)`, mv.table.name, shape, string(stageCopy)); err != nil {
@@ -45,7 +42,18 @@ func (mv *move) prepare(ctx context.Context, shape string) error {
 	})
 }
 
-func (mv *move) makeCopy(ctx context.Context, tx pgx.Tx) error {
+// prepareSQL makes the copy, without a lock that others notice, and then the
+// triggers: from their lock to the commit are milliseconds.
+func (mv *move) prepareSQL(ctx context.Context) ([]string, error) {
+	small, err := mv.isSmall(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(mv.copySQL(small), mv.carrySQL(), mv.triggerSQL()), nil
+}
+
+// copySQL makes the copy: empty, and for a small table with all of its indexes.
+func (mv *move) copySQL(small bool) []string {
 	next, table := qualified(nextSchema, mv.table.name), qualified("ovasabi", mv.table.name)
 	partitioning, options := "", ""
 	if mv.partitions > 0 {
@@ -74,10 +82,6 @@ func (mv *move) makeCopy(ctx context.Context, tx pgx.Tx) error {
 	for _, after := range mv.table.after {
 		statements = append(statements, fmt.Sprintf(after, next))
 	}
-	small, err := mv.isSmall(ctx)
-	if err != nil {
-		return err
-	}
 	for i, ix := range mv.table.indexes {
 		if i > 0 && !small { // the first is the primary key, by which writes are carried
 			break
@@ -89,7 +93,7 @@ func (mv *move) makeCopy(ctx context.Context, tx pgx.Tx) error {
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", next, pgx.Identifier{fk.Name}.Sanitize(), fk.Definition))
 		}
 	}
-	return execAll(ctx, tx, statements...)
+	return statements
 }
 
 // createAtOnce is for a table that is empty.

@@ -41,9 +41,9 @@ func (mv *move) verifyAndSwitch(ctx context.Context) error {
 	return mv.exchange(ctx)
 }
 
-// exchange gives the copy the table's place and name. Whoever waits at the lock
-// finds the copy by its name when it is released.
-func (mv *move) exchange(ctx context.Context) error {
+// exchangeSQL gives the copy the table's place and name. Its first statement is the
+// lock; whoever waits at it finds the copy by its name when it is released.
+func (mv *move) exchangeSQL() []string {
 	table, next := qualified("ovasabi", mv.table.name), qualified(nextSchema, mv.table.name)
 	statements := []string{
 		"LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE",
@@ -65,7 +65,11 @@ func (mv *move) exchange(ctx context.Context) error {
 	for _, leaf := range append([]string{mv.table.name}, partitionNames(mv.table.name, mv.partitions)...) {
 		statements = append(statements, "ALTER TABLE "+qualified(nextSchema, leaf)+" SET SCHEMA ovasabi")
 	}
-	statements = append(statements, fmt.Sprintf("UPDATE ovasabi.schema_move SET stage = '%s'", stageSwitched))
+	return append(statements, fmt.Sprintf("UPDATE ovasabi.schema_move SET stage = '%s'", stageSwitched))
+}
+
+func (mv *move) exchange(ctx context.Context) error {
+	statements := mv.exchangeSQL()
 	var held time.Duration
 	err := mv.inTx(ctx, "switching", func(tx pgx.Tx) error {
 		if err := execAll(ctx, tx, statements[0]); err != nil {
