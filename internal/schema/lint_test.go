@@ -340,7 +340,7 @@ var rules = []rule{
 			}
 			var found []string
 			for _, s := range f.down {
-				if strings.HasPrefix(s, "DROP FUNCTION") && !(f.afterCallers && strings.Contains(s, "_unnamed(")) {
+				if strings.HasPrefix(s, "DROP FUNCTION") && (!f.afterCallers || !strings.Contains(s, "_unnamed(")) {
 					found = append(found, "takes a function from calls that have found it: rename it to …_unnamed in a migration after this one, and say AFTER CALLERS here")
 				}
 			}

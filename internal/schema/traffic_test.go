@@ -24,6 +24,7 @@ import (
 type traffic struct {
 	pool    *pgxpool.Pool
 	scope   *campaign.Scope
+	pause   time.Duration // of each client between two requests
 	stop    chan struct{}
 	done    sync.WaitGroup
 	clients []*client
@@ -44,13 +45,18 @@ type client struct {
 // startTraffic starts n clients in the campaigns 1 to campaigns; stopTraffic ends them.
 func startTraffic(t testing.TB, db *pgtest.DB, n, campaigns int) *traffic {
 	t.Helper()
+	return startPaced(t, db, n, campaigns, 0)
+}
+
+func startPaced(t testing.TB, db *pgtest.DB, n, campaigns int, pause time.Duration) *traffic {
+	t.Helper()
 	config, err := pgxpool.ParseConfig(db.AppURL)
 	require.NoError(t, err)
 	config.MaxConns = int32(n)
 	config.ConnConfig.RuntimeParams["search_path"] = ""
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
-	tr := &traffic{pool: pool, scope: campaign.NewScope(pool), stop: make(chan struct{})}
+	tr := &traffic{pool: pool, scope: campaign.NewScope(pool), pause: pause, stop: make(chan struct{})}
 	for i := range n {
 		c := &client{campaign: int64(1 + i%campaigns), name: fmt.Sprintf("client-%d", i), events: map[string]int{}, content: map[string]string{}}
 		tr.clients = append(tr.clients, c)
@@ -68,7 +74,7 @@ func (tr *traffic) run(ctx context.Context, c *client) {
 		select {
 		case <-tr.stop:
 			return
-		default:
+		case <-time.After(tr.pause):
 		}
 		begun := time.Now()
 		err := c.request(ctx, tr.scope, random, n)
