@@ -64,7 +64,7 @@ SELECT
     + (SELECT count(*) FROM ovasabi.service_product_main)
     + (SELECT count(*) FROM ovasabi.service_campaign_main)`)
 	require.Equal(t, total, v.Checked["rows"])
-	require.Equal(t, int64(2*900+50+50), v.Checked["generated values"], "two vectors a document, one name, one price")
+	require.Equal(t, int64(2*900+3*50+2*50), v.Checked["generated values"], "two vectors a document, a name and two folded values a user, two prices a product")
 	require.Equal(t, int64(4), v.Checked["partitions"])
 	require.Equal(t, value[int64](t, db, `SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE c.relnamespace = 'ovasabi'::regnamespace AND c.relkind = 'i'`), v.Checked["indexes"])
 	require.Positive(t, v.Checked["policies"])

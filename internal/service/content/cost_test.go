@@ -1,33 +1,17 @@
 package content_test
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/pgtest/plantest"
 	"github.com/ovasabi/ovasabi/internal/service/content"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/twin"
 )
-
-// blocks returns how many blocks a statement of a campaign reads, as the application's role.
-func blocks(t *testing.T, s *campaign.Scope, id campaign.ID, sql string, args ...any) int {
-	t.Helper()
-	var text []byte
-	err := s.QueryRow(campaign.NewContext(t.Context(), id), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)\n"+sql, args...).Scan(&text)
-	require.NoError(t, err)
-	var plans []struct {
-		Plan struct {
-			Hit  int `json:"Shared Hit Blocks"`  //nolint:tagliatelle // PostgreSQL's name
-			Read int `json:"Shared Read Blocks"` //nolint:tagliatelle // PostgreSQL's name
-		}
-	}
-	require.NoError(t, json.Unmarshal(text, &plans))
-	return plans[0].Plan.Hit + plans[0].Plan.Read
-}
 
 // A page costs the same in a large campaign as in a small one, and the last page
 // as much as the first.
@@ -46,9 +30,8 @@ FROM generate_series(1, $2::integer) AS i`, id, rows, start)
 	}
 	_, err := db.Owner(t).Exec(t.Context(), `ANALYZE ovasabi.service_content_main`)
 	require.NoError(t, err)
-	s := campaign.NewScope(db.App(t))
 	page := func(id campaign.ID, after time.Time) int {
-		return blocks(t, s, id, content.ListByStatus.SQL(twin.Optimised), id.Int64(), []string{"published", "review"}, after, int64(1)<<62, 51, false)
+		return plantest.Explain(t, db.App(t), id, content.ListByStatus.SQL(twin.Optimised), id.Int64(), []string{"published", "review"}, after, int64(1)<<62, 51, false).Buffers
 	}
 	end := start.Add(large * time.Hour)
 	first := page(1, end)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"sync"
@@ -148,7 +149,7 @@ func ingestAll(b *testing.B, client nexusv1connect.NexusServiceClient, messages 
 }
 
 // durable is a scope and a campaign on a server of its own that writes to the disk, unlike that of the tests.
-func durable(b *testing.B) (*campaign.Scope, campaign.ID, *pgxpool.Pool) {
+func durable(b *testing.B) (scope *campaign.Scope, id campaign.ID, owner, app *pgxpool.Pool) {
 	b.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	dir, err := os.MkdirTemp("", "nexus-bench-") // not b.TempDir, which the server's own user may not enter
@@ -157,8 +158,8 @@ func durable(b *testing.B) (*campaign.Scope, campaign.ID, *pgxpool.Pool) {
 	s, err := embedded.Start(context.WithoutCancel(b.Context()), embedded.Options{DataDir: dir, Log: quiet})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, s.Stop(context.Background())) })
-	owner := s.URL(s.Superuser(), "postgres")
-	require.NoError(b, schema.Up(b.Context(), owner, schema.Latest(), schema.Options{Log: quiet}))
+	ownerURL := s.URL(s.Superuser(), "postgres")
+	require.NoError(b, schema.Up(b.Context(), ownerURL, schema.Latest(), schema.Options{Log: quiet}))
 	require.NoError(b, s.EnsureLogin(b.Context(), pgtest.AppRole))
 	open := func(url string, most int32) *pgxpool.Pool {
 		config, err := pgxpool.ParseConfig(url)
@@ -169,10 +170,10 @@ func durable(b *testing.B) (*campaign.Scope, campaign.ID, *pgxpool.Pool) {
 		b.Cleanup(pool.Close)
 		return pool
 	}
-	ownerPool := open(owner, 2)
-	var id int64
-	require.NoError(b, ownerPool.QueryRow(b.Context(), `INSERT INTO ovasabi.service_campaign_main (slug, name) VALUES ('c', 'c') RETURNING id`).Scan(&id))
-	return campaign.NewScope(open(s.URL(pgtest.AppRole, "postgres"), 50)), campaign.ID(id), ownerPool
+	owner, app = open(ownerURL, 2), open(s.URL(pgtest.AppRole, "postgres"), 50)
+	var made int64
+	require.NoError(b, owner.QueryRow(b.Context(), `INSERT INTO ovasabi.service_campaign_main (slug, name) VALUES ('c', 'c') RETURNING id`).Scan(&made))
+	return campaign.NewScope(app), campaign.ID(made), owner, app
 }
 
 const insertOneSQL = `
@@ -180,9 +181,60 @@ INSERT INTO ovasabi.service_event (campaign_id, event_id, event_type, entity_id,
 VALUES ($1, $2, $3, $4, $5::text::jsonb)
 ON CONFLICT (campaign_id, event_id) DO NOTHING`
 
-// 256 callers of one event each, who wait for its commit to the disk, against one
-// INSERT a call over a pool of 50; and the same through the whole server, over a
-// database that does not wait for its disk.
+// insertACall answers EmitEvent with one INSERT of its own.
+type insertACall struct {
+	nexusv1connect.UnimplementedNexusServiceHandler
+
+	scope *campaign.Scope
+	id    campaign.ID
+}
+
+func (h insertACall) insert(ctx context.Context, eventID string) error {
+	_, err := h.scope.Exec(campaign.NewContext(ctx, h.id), insertOneSQL, h.id.Int64(), eventID, "shop:order:v1:success", "order/1042", benchPayloadJSON)
+	return err
+}
+
+func (h insertACall) EmitEvent(ctx context.Context, r *connect.Request[nexusv1.EmitEventRequest]) (*connect.Response[nexusv1.EmitEventResponse], error) {
+	if err := h.insert(ctx, r.Msg.GetEvent().GetEventId()); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&nexusv1.EmitEventResponse{Receipt: &nexusv1.EventReceipt{Outcome: acceptedOutcome}}), nil
+}
+
+// emitClient starts a server with one service and returns a client of it.
+func emitClient(b *testing.B, pool *pgxpool.Pool, id campaign.ID, service server.Service) nexusv1connect.NexusServiceClient {
+	b.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	text, err := token.NewKeysJSON()
+	require.NoError(b, err)
+	ring, err := token.NewRing(token.Config{Keys: string(text)}, quiet)
+	require.NoError(b, err)
+	revocations := token.NewRevocations(pool, quiet)
+	require.NoError(b, revocations.Refresh(b.Context()))
+	config := server.DefaultConfig()
+	config.Addr, config.RatePerToken = "127.0.0.1:0", 0
+	s, err := server.New(config, server.Dependencies{
+		Log: quiet, Registry: prometheus.NewRegistry(), Ring: ring, Revocations: revocations, Services: []server.Service{service},
+	})
+	require.NoError(b, err)
+	url, err := s.Listen(b.Context())
+	require.NoError(b, err)
+	ctx, stop := context.WithCancel(context.WithoutCancel(b.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	b.Cleanup(func() {
+		stop()
+		require.NoError(b, <-ended)
+	})
+	made, err := ring.Keys().Create(token.Grant{Subject: "bench", Role: token.Writer, Campaigns: []campaign.ID{id}, TTL: time.Hour})
+	require.NoError(b, err)
+	return nexusv1connect.NewNexusServiceClient((&apitest.API{}).Client(b, made.Text), url, connect.WithGRPC())
+}
+
+// 256 callers of one event each, who wait for its commit to the disk: one INSERT a
+// call over a pool of 50, against events that are gathered. Once as the calls are in
+// the process, and once through the whole server, whose protocol then costs both
+// sides the same.
 func BenchmarkEmitOneByOne(b *testing.B) {
 	const callers = 256
 	payload := benchPayload()
@@ -206,33 +258,49 @@ func BenchmarkEmitOneByOne(b *testing.B) {
 	event := func(n int64) *nexusv1.EventRequest {
 		return &nexusv1.EventRequest{EventId: fmt.Sprint("e", n), EventType: "shop:order:v1:success", EntityId: "order/1042", Payload: payload}
 	}
-	scope, id, owner := durable(b)
+	scope, id, owner, app := durable(b)
 	ctx := campaign.NewContext(b.Context(), id)
 	empty := func() {
 		_, err := owner.Exec(ctx, `TRUNCATE ovasabi.service_event`)
 		require.NoError(b, err)
+		_, err = owner.Exec(ctx, `CHECKPOINT`)
+		require.NoError(b, err)
 	}
-	b.Run("insert-a-call", func(b *testing.B) {
+	plain := insertACall{scope: scope, id: id}
+	gathered := nexus.NewService(nexus.Dependencies{Scope: scope, Log: slog.New(slog.DiscardHandler)})
+	b.Cleanup(func() { require.NoError(b, gathered.Close()) })
+	report := func(b *testing.B, before float64) {
+		b.ReportMetric(float64(b.N)/(flushesOf(b, gathered.Processor())-before), "events/flush")
+	}
+	b.Run("calls/insert", func(b *testing.B) {
 		empty()
-		run(b, func(n int64) error {
-			_, err := scope.Exec(ctx, insertOneSQL, id.Int64(), fmt.Sprint("e", n), "shop:order:v1:success", "order/1042", benchPayloadJSON)
-			return err
-		})
+		run(b, func(n int64) error { return plain.insert(ctx, fmt.Sprint("e", n)) })
 	})
-	b.Run("processor", func(b *testing.B) {
+	b.Run("calls/gathered", func(b *testing.B) {
 		empty()
-		p := closing(b, scope, nexus.ProcessorConfig{})
-		run(b, func(n int64) error { return p.ProcessEvents(ctx, []*nexusv1.EventRequest{event(n)}) })
-		b.ReportMetric(float64(b.N)/flushesOf(b, p), "events/flush")
+		before := flushesOf(b, gathered.Processor())
+		run(b, func(n int64) error { return gathered.Processor().ProcessEvents(ctx, []*nexusv1.EventRequest{event(n)}) })
+		report(b, before)
 	})
-	b.Run("rpc", func(b *testing.B) {
-		a := apitest.Start(b, noRateLimit)
-		id := a.Campaign(b, "one")
-		client := nexusv1connect.NewNexusServiceClient(a.Client(b, a.Token(b, token.Writer, id)), a.URL, connect.WithGRPC())
+	overServer := func(b *testing.B, client nexusv1connect.NexusServiceClient) {
 		run(b, func(n int64) error {
 			_, err := client.EmitEvent(b.Context(), connect.NewRequest(&nexusv1.EmitEventRequest{Event: event(n)}))
 			return err
 		})
+	}
+	b.Run("server/insert", func(b *testing.B) {
+		empty()
+		service := gathered.RPC()
+		service.Handler = func(options ...connect.HandlerOption) (string, http.Handler) {
+			return nexusv1connect.NewNexusServiceHandler(plain, options...)
+		}
+		overServer(b, emitClient(b, app, id, service))
+	})
+	b.Run("server/gathered", func(b *testing.B) {
+		empty()
+		before := flushesOf(b, gathered.Processor())
+		overServer(b, emitClient(b, app, id, gathered.RPC()))
+		report(b, before)
 	})
 }
 

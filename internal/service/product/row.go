@@ -50,6 +50,23 @@ func columns(withTax string) string {
     p.updated_at`
 }
 
+// rowColumns are row's columns of a subquery that is made of columns, under the alias p.
+const rowColumns = `
+    p.campaign_id,
+    p.id,
+    p.sku,
+    p.name,
+    p.description,
+    p.price,
+    p.currency,
+    p.price_with_tax,
+    p.stock,
+    p.status,
+    p.metadata,
+    p.version,
+    p.created_at,
+    p.updated_at`
+
 const (
 	// plainWithTax is what the schema's price_with_tax_virtual computes, from the base
 	// columns: what is no rate counts as 0, so that no row is unreadable.
@@ -68,7 +85,11 @@ const (
 // declare pairs a statement that spells the price with tax out with the one that
 // reads the column which the schema computes.
 func declare(name string, sql func(withTax string) string) *repository.Declaration {
-	return repository.DeclareTwin(twin.Declare("product."+name, twin.Pair{Plain: sql(plainWithTax), Optimised: sql(computedWithTax)}))
+	return declareTwin(name, sql(plainWithTax), sql(computedWithTax))
+}
+
+func declareTwin(name, plain, optimised string) *repository.Declaration {
+	return repository.DeclareTwin(twin.Declare("product."+name, twin.Pair{Plain: plain, Optimised: optimised}))
 }
 
 func (r row) message() (*productv1.Product, error) {

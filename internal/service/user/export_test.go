@@ -7,6 +7,7 @@ var (
 	GetByID       = twinOf("user.get_by_id")
 	GetByUsername = twinOf("user.get_by_username")
 	GetByEmail    = twinOf("user.get_by_email")
+	FindByEmail   = twinOf("user.find_by_email")
 	GetMany       = twinOf("user.get_many")
 	ListByStatus  = twinOf("user.list_by_status")
 	ListActive    = twinOf("user.list_active")

@@ -4,8 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/repository"
 )
 
@@ -25,9 +27,37 @@ WHERE u.campaign_id = $1::bigint
 }
 
 var (
-	getByID       = declare("get_by_id", by(`u.id = $2::bigint`))
-	getByUsername = declare("get_by_username", by(`lower(u.username) = lower($2::text)`))
-	getByEmail    = declare("get_by_email", by(`lower(u.email) = lower($2::text)`))
+	getByID = declare("get_by_id", by(`u.id = $2::bigint`))
+
+	// lower() of a column is not leakproof, so under row-level security its index is
+	// not used and the plain side reads the campaign: the folded columns are found by theirs.
+	getByUsername = declareTwin("get_by_username",
+		by(`lower(u.username) = lower($2::text)`)(plainDisplay),
+		by(`u.username_folded = lower($2::text)`)(computedDisplay))
+	getByEmail = declareTwin("get_by_email",
+		by(`lower(u.email) = lower($2::text)`)(plainDisplay),
+		by(`u.email_folded = lower($2::text)`)(computedDisplay))
+
+	// The ids of users by email, in the order of the emails; 0 where there is none. The
+	// plain side reads the campaign once, the optimised one looks each email up; LIMIT
+	// keeps the planner from making that one reading as well.
+	findByEmail = declareTwin("find_by_email", `
+SELECT coalesce(u.id, 0) AS id
+FROM unnest($2::text[]) WITH ORDINALITY AS wanted (email, place)
+LEFT JOIN ovasabi.service_user_main AS u
+    ON u.campaign_id = $1::bigint
+    AND lower(u.email) = lower(wanted.email)
+ORDER BY wanted.place`, `
+SELECT coalesce(found.id, 0) AS id
+FROM unnest($2::text[]) WITH ORDINALITY AS wanted (email, place)
+LEFT JOIN LATERAL (
+    SELECT u.id
+    FROM ovasabi.service_user_main AS u
+    WHERE u.campaign_id = $1::bigint
+      AND u.email_folded = lower(wanted.email)
+    LIMIT 1
+) AS found ON true
+ORDER BY wanted.place`)
 
 	getMany = declare("get_many", func(display string) string {
 		return `
@@ -39,19 +69,32 @@ JOIN ovasabi.service_user_main AS u
 ORDER BY wanted.place`
 	})
 
-	// Ids grow with time, and the primary key has them in order; no index has users by time.
-	listByStatus = declare("list_by_status", func(display string) string {
-		return `
-SELECT` + columns(display) + `
+	// Ids grow with time. The primary key has them in order, whatever the status: a
+	// rare one is looked for among all users. idx_users_campaign_newest has them in
+	// order within each.
+	listByStatus = declareTwin("list_by_status", `
+SELECT`+columns(plainDisplay)+`
 FROM ovasabi.service_user_main AS u
 WHERE u.campaign_id = $1::bigint
   AND u.status = ANY ($2::text[])
   AND u.id < $3::bigint
 ORDER BY u.id DESC
-LIMIT $4::bigint`
-	})
+LIMIT $4::bigint`, `
+SELECT`+rowColumns+`
+FROM unnest($2::text[]) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT`+columns(computedDisplay)+`
+    FROM ovasabi.service_user_main AS u
+    WHERE u.campaign_id = $1::bigint
+      AND u.status = wanted.status
+      AND u.id < $3::bigint
+    ORDER BY u.id DESC
+    LIMIT $4::bigint
+) AS u
+ORDER BY u.id DESC
+LIMIT $4::bigint`)
 
-	// idx_users_campaign_skip (campaign_id, status, last_login_at, id) gives this order.
+	// idx_users_campaign_skip gives this order within the status, idx_users_campaign_login over all of them.
 	listActive = declare("list_active", func(display string) string {
 		return `
 SELECT` + columns(display) + `
@@ -75,6 +118,15 @@ func (r users) getByUsername(ctx context.Context, campaignID int64, username str
 
 func (r users) getByEmail(ctx context.Context, campaignID int64, email string) (row, error) {
 	return one(r.Query(ctx, getByEmail, campaignID, email))
+}
+
+func (r users) findByEmail(ctx context.Context, campaignID int64, emails []string) ([]int64, error) {
+	rows, err := r.Query(ctx, findByEmail, campaignID, emails)
+	if err != nil {
+		return nil, fault.FromPostgres(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	return ids, fault.FromPostgres(err)
 }
 
 func (r users) getMany(ctx context.Context, campaignID int64, ids []int64) ([]row, error) {

@@ -48,6 +48,22 @@ func columns(display string) string {
     u.updated_at`
 }
 
+// rowColumns are row's columns of a subquery that is made of columns, under the alias u.
+const rowColumns = `
+    u.campaign_id,
+    u.id,
+    u.username,
+    u.email,
+    u.first_name,
+    u.last_name,
+    u.display_name,
+    u.status,
+    u.metadata,
+    u.last_login_at,
+    u.version,
+    u.created_at,
+    u.updated_at`
+
 const (
 	// plainDisplay is what the schema's display_name_computed computes, from the base columns.
 	plainDisplay = `CASE
@@ -61,7 +77,11 @@ const (
 // declare pairs a statement that spells the display name out with the one that
 // reads the column which the schema computes.
 func declare(name string, sql func(display string) string) *repository.Declaration {
-	return repository.DeclareTwin(twin.Declare("user."+name, twin.Pair{Plain: sql(plainDisplay), Optimised: sql(computedDisplay)}))
+	return declareTwin(name, sql(plainDisplay), sql(computedDisplay))
+}
+
+func declareTwin(name, plain, optimised string) *repository.Declaration {
+	return repository.DeclareTwin(twin.Declare("user."+name, twin.Pair{Plain: plain, Optimised: optimised}))
 }
 
 func (r row) message() (*userv1.User, error) {

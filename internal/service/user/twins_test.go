@@ -66,9 +66,17 @@ SELECT c, 'foreign' || i || '@example.org', 'active', '2026-01-01 00:00:02Z' FRO
 		{user.GetByEmail, func(rt *rapid.T) []any {
 			return []any{fmt.Sprint("u", rapid.IntRange(0, 9).Draw(rt, "n"), "@EXAMPLE.org")}
 		}},
+		{user.FindByEmail, func(rt *rapid.T) []any {
+			emails := rapid.SliceOfN(rapid.IntRange(0, 9), 0, 5).Draw(rt, "emails")
+			all := make([]string, len(emails))
+			for i, n := range emails {
+				all[i] = fmt.Sprint("u", n, "@EXAMPLE.org")
+			}
+			return []any{all}
+		}},
 		{user.GetMany, func(rt *rapid.T) []any { return []any{rapid.SliceOf(one).Draw(rt, "ids")} }},
 		{user.ListByStatus, func(rt *rapid.T) []any {
-			return []any{rapid.SliceOf(statuses).Draw(rt, "statuses"), one.Draw(rt, "before"), rapid.IntRange(0, 6).Draw(rt, "limit")}
+			return []any{rapid.SliceOfNDistinct(statuses, 0, 4, rapid.ID[string]).Draw(rt, "statuses"), one.Draw(rt, "before"), rapid.IntRange(0, 6).Draw(rt, "limit")}
 		}},
 		{user.ListActive, func(rt *rapid.T) []any {
 			return []any{

@@ -63,26 +63,47 @@ func (s *Service) CreateMany(ctx context.Context, all []*userv1.NewUser) ([]*use
 			return nil, err
 		}
 	}
-	results, err := s.users.createMany(ctx, campaignID.Int64(), drafts)
+	made, err := s.users.createMany(ctx, campaignID.Int64(), drafts)
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]*userv1.BatchCreateUsersResponse_Result, len(results))
-	for i, r := range results {
-		if r.ID == 0 {
-			// Made by another call after this one began, so that its snapshot did not show it.
-			found, err := s.users.getByEmail(ctx, campaignID.Int64(), all[i].GetEmail())
-			if fault.KindOf(err) == fault.NotFound && err != nil {
-				return nil, wire.ErrArchived() // a new email, and yet nothing was made
-			}
-			if err != nil {
-				return nil, err
-			}
-			r.ID = found.ID
-		}
-		answers[i] = &userv1.BatchCreateUsersResponse_Result{Id: r.ID, Created: r.Created}
+	stood, err := s.standing(ctx, campaignID.Int64(), all, made)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]*userv1.BatchCreateUsersResponse_Result, len(made))
+	for i, id := range made {
+		answers[i] = &userv1.BatchCreateUsersResponse_Result{Id: id + stood[i], Created: id != 0}
 	}
 	return answers, nil
+}
+
+// standing returns the ids of those users of a batch that were not made, in its
+// places: they stood already. It looks after the insert, and so sees what another
+// call committed while that ran.
+func (s *Service) standing(ctx context.Context, campaignID int64, all []*userv1.NewUser, made []int64) ([]int64, error) {
+	stood := make([]int64, len(made))
+	var emails []string
+	var places []int
+	for i, id := range made {
+		if id == 0 {
+			emails, places = append(emails, all[i].GetEmail()), append(places, i)
+		}
+	}
+	if len(emails) == 0 {
+		return stood, nil
+	}
+	found, err := s.users.findByEmail(ctx, campaignID, emails)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range found {
+		if id == 0 {
+			return nil, wire.ErrArchived() // a new email, and yet nothing was made
+		}
+		stood[places[i]] = id
+	}
+	return stood, nil
 }
 
 // noneTwice refuses a batch that names one email or username twice. Case is

@@ -55,8 +55,8 @@ RETURNING` + columns(display)
 )
 
 var (
-	// An email that exists is left alone. A new email with a username that is
-	// taken meets the other unique index and fails the batch.
+	// An email that exists is left alone, and has the id 0 in the answer. A new email
+	// with a username that is taken meets the other unique index and fails the batch.
 	createMany = repository.Declare("user.create_many", `
 WITH given AS (
     SELECT
@@ -89,14 +89,9 @@ made AS (
     ON CONFLICT (campaign_id, lower(email)) DO NOTHING
     RETURNING u.id, u.email
 )
-SELECT
-    coalesce(made.id, stood.id, 0) AS id,
-    made.id IS NOT NULL AS created
+SELECT coalesce(made.id, 0) AS id
 FROM given
 LEFT JOIN made ON made.email = given.email
-LEFT JOIN ovasabi.service_user_main AS stood
-    ON stood.campaign_id = $1::bigint
-    AND lower(stood.email) = lower(given.email)
 ORDER BY given.place`)
 
 	remove = repository.Declare("user.remove", `
@@ -161,13 +156,9 @@ func (r users) create(ctx context.Context, campaignID int64, d draft) (row, erro
 	return made, wire.Named(err, fields)
 }
 
-// created says what became of one user of a batch; id 0 that it was made by somebody else a moment ago.
-type created struct {
-	ID      int64
-	Created bool
-}
-
-func (r users) createMany(ctx context.Context, campaignID int64, drafts []draft) ([]created, error) {
+// createMany returns the ids of the users that were made, in the order of the
+// drafts; 0 where the email stood already, or the campaign is archived.
+func (r users) createMany(ctx context.Context, campaignID int64, drafts []draft) ([]int64, error) {
 	n := len(drafts)
 	usernames, emails, firsts := make([]*string, n), make([]*string, n), make([]*string, n)
 	lasts, statuses, metadata := make([]*string, n), make([]*string, n), make([][]byte, n)
@@ -179,8 +170,8 @@ func (r users) createMany(ctx context.Context, campaignID int64, drafts []draft)
 	if err != nil {
 		return nil, wire.Named(err, fields)
 	}
-	results, err := pgx.CollectRows(rows, pgx.RowToStructByPos[created])
-	return results, wire.Named(err, fields)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	return ids, wire.Named(err, fields)
 }
 
 func (r users) update(ctx context.Context, campaignID, id, version int64, d draft) (row, error) {
