@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
@@ -43,6 +44,21 @@ WHERE c.id = $1`
 
 // Limits reads each row inside its own campaign: a batch may enter one scope after another.
 func (r RowLimits) Limits(ctx context.Context, ids []ID) (map[ID]Limits, error) {
+	text := limitsSQL
+	for attempt := 1; ; attempt++ {
+		limits, err := r.limits(ctx, text, ids)
+		if err == nil {
+			return limits, nil
+		}
+		anew, again := database.Replan(limitsSQL, err, attempt)
+		if !again {
+			return nil, fault.FromPostgres(err)
+		}
+		text = anew
+	}
+}
+
+func (r RowLimits) limits(ctx context.Context, text string, ids []ID) (map[ID]Limits, error) {
 	engine := r.Engine
 	if engine == nil {
 		engine = PostgreSQL{}
@@ -50,7 +66,7 @@ func (r RowLimits) Limits(ctx context.Context, ids []ID) (map[ID]Limits, error) 
 	b := &pgx.Batch{}
 	for _, id := range ids {
 		engine.Enter(b, id, 0)
-		b.Queue(limitsSQL, id.Int64())
+		b.Queue(text, id.Int64())
 	}
 	results := r.Pool.SendBatch(ctx, b)
 	limits := make(map[ID]Limits, len(ids))
@@ -58,10 +74,7 @@ func (r RowLimits) Limits(ctx context.Context, ids []ID) (map[ID]Limits, error) 
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil {
-		return nil, fault.FromPostgres(err)
-	}
-	return limits, nil
+	return limits, err
 }
 
 func readLimits(results pgx.BatchResults, ids []ID, into map[ID]Limits) error {

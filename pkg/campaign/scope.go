@@ -60,7 +60,7 @@ func NewScope(pool *pgxpool.Pool, opts ...ScopeOption) *Scope {
 // Query runs one statement that returns rows. The rows hold a connection until
 // they are closed or read to their end.
 //
-// A plan that a migration made stale is planned again once, unseen by the caller.
+// A plan that a migration made stale is planned anew, unseen by the caller.
 func (s *Scope) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	r, err := s.query(ctx, sql, args)
 	if err != nil {
@@ -170,12 +170,18 @@ func (s *Scope) admit(ctx context.Context, id ID) (ticket, error) {
 }
 
 func (s *Scope) query(ctx context.Context, sql string, args []any) (*scopedRows, error) {
-	r, err := s.queryOnce(ctx, sql, args)
-	if err != nil && database.IsStalePlan(err) {
-		// pgx has dropped the stale statement; the same call prepares it anew.
-		r, err = s.queryOnce(ctx, sql, args)
+	text := sql
+	for attempt := 1; ; attempt++ {
+		r, err := s.queryOnce(ctx, text, args)
+		if err == nil {
+			return r, nil
+		}
+		anew, again := database.Replan(sql, err, attempt)
+		if !again {
+			return nil, err
+		}
+		text = anew
 	}
-	return r, err
 }
 
 func (s *Scope) queryOnce(ctx context.Context, sql string, args []any) (*scopedRows, error) {

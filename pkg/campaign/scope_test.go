@@ -235,10 +235,40 @@ func TestAStalePlanIsPlannedAgainUnseen(t *testing.T) {
 		var version any
 		return s.QueryRow(ctx, `SELECT c.version FROM ovasabi.service_content_main AS c WHERE c.campaign_id = $1`, id.Int64()).Scan(&version)
 	}
+	inTx := func() error {
+		return s.InTx(ctx, database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+			return tx.QueryRow(ctx, `SELECT c.version, c.title FROM ovasabi.service_content_main AS c`).Scan(new(any), new(any))
+		})
+	}
 	require.NoError(t, read())
-	_, err = db.Owner(t).Exec(t.Context(), `ALTER TABLE ovasabi.service_content_main ALTER COLUMN version TYPE numeric`)
+	require.NoError(t, inTx())
+	for _, kind := range []string{"numeric", "bigint"} {
+		_, err = db.Owner(t).Exec(t.Context(), `ALTER TABLE ovasabi.service_content_main ALTER COLUMN version TYPE `+kind)
+		require.NoError(t, err)
+		require.NoError(t, read())
+		require.NoError(t, inTx())
+	}
+}
+
+// The limits are read by everyone's calls, so a migration of their columns must not refuse them.
+func TestLimitsAreReadThroughAMigration(t *testing.T) {
+	db := pgtest.New(t)
+	config, err := pgxpool.ParseConfig(db.AppURL)
 	require.NoError(t, err)
-	require.NoError(t, read())
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	id := newCampaign(t, campaign.NewScope(pool), "a")
+	for _, kind := range []string{"bigint", "integer"} {
+		limits, err := campaign.RowLimits{Pool: pool}.Limits(t.Context(), []campaign.ID{id})
+		require.NoError(t, err)
+		require.Contains(t, limits, id)
+		_, err = db.Owner(t).Exec(t.Context(), `ALTER TABLE ovasabi.service_campaign_main ALTER COLUMN max_concurrency TYPE `+kind)
+		require.NoError(t, err)
+	}
+	_, err = campaign.RowLimits{Pool: pool}.Limits(t.Context(), []campaign.ID{id})
+	require.NoError(t, err)
 }
 
 func TestOneScopedCallIsOneRoundTrip(t *testing.T) {

@@ -30,7 +30,7 @@ type TxOptions struct {
 	// fail and then takes no predicate locks: the way to read a long report.
 	Deferrable bool
 	// MaxAttempts bounds how often the transaction is run when it meets another
-	// one (40001 or 40P01). 1 never retries. Defaults to 5.
+	// one (40001 or 40P01) or a migration. 1 never retries. Defaults to 5.
 	MaxAttempts int
 	// Counters, where given, counts what happened.
 	Counters *TxCounters
@@ -59,22 +59,28 @@ func (db *DB) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Context
 // it returns an error or panics.
 //
 // A serialization failure or a deadlock runs fn again, in a new transaction,
-// after a jittered pause that doubles from 5 ms to 500 ms; so fn must have no
-// effect outside the transaction, or one that may happen twice. When all attempts
-// fail the last error is returned as an Unavailable fault. fn must not commit or
-// roll back itself.
+// after a jittered pause that doubles from 5 ms to 500 ms; so does a plan that a
+// migration made stale, at once, on a connection that forgets its plans first. So
+// fn must have no effect outside the transaction, or one that may happen twice.
+// When all attempts fail the last error is returned as an Unavailable fault. fn
+// must not commit or roll back itself.
 func InTx(ctx context.Context, b Beginner, o TxOptions, fn func(ctx context.Context, tx pgx.Tx) error) error {
 	attempts := o.MaxAttempts
 	if attempts <= 0 {
 		attempts = defaultAttempts
 	}
+	stale := false
 	for attempt := 1; ; attempt++ {
-		err := once(ctx, b, o, fn)
-		if err == nil || attempt >= attempts || !IsRetryable(err) {
+		err := once(ctx, b, o, stale, fn)
+		stale = IsStalePlan(err)
+		if err == nil || attempt >= attempts || !stale && !IsRetryable(err) {
 			return fault.FromPostgres(err)
 		}
 		if o.Counters != nil {
 			o.Counters.Retries.Add(1)
+		}
+		if stale {
+			continue // nobody is in the way
 		}
 		if err := Pause(ctx, attempt); err != nil {
 			return fault.FromPostgres(err)
@@ -82,7 +88,9 @@ func InTx(ctx context.Context, b Beginner, o TxOptions, fn func(ctx context.Cont
 	}
 }
 
-func once(ctx context.Context, b Beginner, o TxOptions, fn func(ctx context.Context, tx pgx.Tx) error) (err error) {
+// once runs fn in one transaction. forget says that plans were found stale, and
+// those of this connection may be too.
+func once(ctx context.Context, b Beginner, o TxOptions, forget bool, fn func(ctx context.Context, tx pgx.Tx) error) (err error) {
 	tx, err := b.BeginTx(ctx, o.pgx())
 	if err != nil {
 		return err
@@ -103,6 +111,11 @@ func once(ctx context.Context, b Beginner, o TxOptions, fn func(ctx context.Cont
 			err = rbErr
 		}
 	}()
+	if conn := tx.Conn(); forget && conn != nil {
+		if err := conn.DeallocateAll(ctx); err != nil {
+			return err
+		}
+	}
 	if err := fn(ctx, tx); err != nil {
 		return err
 	}
@@ -165,19 +178,4 @@ func (o TxOptions) pgx() pgx.TxOptions {
 		po.DeferrableMode = pgx.Deferrable
 	}
 	return po
-}
-
-// IsStalePlan reports whether err says that a prepared statement no longer fits:
-// a migration changed what it returns ("cached plan must not change result type")
-// or the server forgot it. The statement had no effect; outside a transaction the
-// same call may be made again at once, and pgx prepares it anew.
-func IsStalePlan(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return false
-	}
-	const invalidStatementName = "26000"
-	return pg.Code == invalidStatementName ||
-		// The code alone says "feature not supported"; the routine says which.
-		(pg.Code == fault.CodeFeatureNotSupported && pg.Routine == "RevalidateCachedQuery")
 }

@@ -3,11 +3,13 @@ package database_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/pgtest"
@@ -92,6 +94,53 @@ func TestADeadlockIsRetried(t *testing.T) {
 	group.Wait()
 	require.Equal(t, 4, value(t, db))
 	require.Equal(t, int64(1), db.Transactions.Retries.Load())
+}
+
+// A migration makes plans stale on every connection. The transaction that meets
+// one runs again once, whichever connection it gets then.
+func TestAStalePlanRunsTheTransactionAgainOnce(t *testing.T) {
+	db := counter(t)
+	read := func(ctx context.Context, q database.Querier) error {
+		var n any
+		return q.QueryRow(ctx, `SELECT n FROM public.counter WHERE id = 1`).Scan(&n)
+	}
+	var all []*pgxpool.Conn
+	for range 3 {
+		conn, err := db.Acquire(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, read(t.Context(), conn))
+		all = append(all, conn)
+	}
+	_, err := db.Exec(t.Context(), `ALTER TABLE public.counter ALTER COLUMN n TYPE bigint`)
+	require.NoError(t, err)
+	for _, conn := range all {
+		conn.Release()
+	}
+	runs := 0
+	require.NoError(t, db.InTx(t.Context(), database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+		if runs++; runs == 1 { // the next transaction gets another connection, as stale as this one
+			conn, err := db.Acquire(ctx)
+			require.NoError(t, err)
+			defer conn.Release()
+		}
+		return read(ctx, tx)
+	}))
+	require.Equal(t, 2, runs)
+	require.Equal(t, int64(1), db.Transactions.Retries.Load())
+}
+
+func TestReplanGivesATextThatNobodyHasPrepared(t *testing.T) {
+	stale := &pgconn.PgError{Code: fault.CodeFeatureNotSupported, Routine: "RevalidateCachedQuery"}
+	first, again := database.Replan(`SELECT 1`, stale, 1)
+	require.True(t, again)
+	second, again := database.Replan(`SELECT 1`, stale, 2)
+	require.True(t, again)
+	require.NotEqual(t, first, second)
+	require.True(t, strings.HasPrefix(second, "SELECT 1\n-- "), second)
+	_, again = database.Replan(`SELECT 1`, stale, 4)
+	require.False(t, again, "attempts have an end")
+	_, again = database.Replan(`SELECT 1`, &pgconn.PgError{Code: fault.CodeFeatureNotSupported}, 1)
+	require.False(t, again, "a feature that is not supported is no stale plan")
 }
 
 func TestRetriesAreBounded(t *testing.T) {

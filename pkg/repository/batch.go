@@ -45,6 +45,7 @@ type Batch struct {
 	reported [len(outcomeNames)]int // rows that the metrics have, by outcome
 	winners  map[int]int            // superseded row to the row that is written in its place
 	key      []byte                 // reused while keys are compared
+	anew     string                 // what database.Replan added to the texts, where it had to
 	rights   *copyRights
 }
 

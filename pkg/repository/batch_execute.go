@@ -192,6 +192,7 @@ func (b *Batch) writeAll(ctx context.Context, tx pgx.Tx, chunks []selection) (fa
 func (b *Batch) commit(ctx context.Context, chunks []selection) (failed int, err error) {
 	const attempts = 5
 	_, inside := b.q.(pgx.Tx)
+	b.anew = ""
 	for attempt := 1; ; attempt++ {
 		if inside {
 			// Chunk by chunk in a caller's transaction: a chunk that fails must not end it.
@@ -208,7 +209,14 @@ func (b *Batch) commit(ctx context.Context, chunks []selection) (failed int, err
 		for _, c := range chunks {
 			b.reset(c)
 		}
-		if inside || attempt == attempts || !database.IsRetryable(err) && !database.IsStalePlan(err) {
+		if inside || attempt == attempts {
+			return failed, err
+		}
+		if anew, stale := database.Replan("", err, attempt); stale {
+			b.anew = anew
+			continue
+		}
+		if !database.IsRetryable(err) {
 			return failed, err
 		}
 		if pauseErr := database.Pause(ctx, attempt); pauseErr != nil {

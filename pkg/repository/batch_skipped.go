@@ -56,7 +56,7 @@ func (b *Batch) lookUp(ctx context.Context, q database.Querier, missing selectio
 	for _, k := range b.table.key {
 		args = append(args, b.columns[k].array(missing))
 	}
-	rows, err := q.Query(ctx, b.table.missing, args...)
+	rows, err := q.Query(ctx, b.table.missing+b.anew, args...)
 	if err != nil {
 		return fault.FromPostgres(err)
 	}
@@ -74,7 +74,7 @@ func (b *Batch) insertAgain(ctx context.Context, q database.Querier, missing sel
 		return err
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(b.table.texts[Skip], args...)
+	batch.Queue(b.table.texts[Skip]+b.anew, args...)
 	results := q.SendBatch(ctx, batch)
 	if err := b.read(results, missing); err != nil {
 		_ = results.Close() // says again what err says

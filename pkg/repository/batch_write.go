@@ -25,7 +25,7 @@ func (b *Batch) write(ctx context.Context, q database.Querier, chunks []selectio
 		}
 	}
 	batch := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, len(chunks))}
-	text := b.table.texts[b.conflict]
+	text := b.table.texts[b.conflict] + b.anew
 	for _, c := range chunks {
 		args, err := b.arguments(ctx, c)
 		if err != nil {

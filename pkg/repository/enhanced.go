@@ -82,7 +82,7 @@ func (r *EnhancedBaseRepository) exec(ctx context.Context, d *Declaration, args 
 		}
 		return s.Exec(ctx, r.q, args...)
 	default:
-		return r.BaseRepository.Exec(ctx, d, args...)
+		return exec(ctx, r.q, d.sql, args, nil)
 	}
 }
 
@@ -138,10 +138,6 @@ func (r *EnhancedBaseRepository) run(ctx context.Context, d *Declaration, args [
 		}
 		return s.query(ctx, r.q, args)
 	default:
-		rows, err := r.q.Query(ctx, d.sql, args...)
-		if err != nil {
-			return nil, err
-		}
-		return &peekedRows{Rows: rows}, nil
+		return query(ctx, r.q, d.sql, args, nil)
 	}
 }

@@ -20,7 +20,6 @@ import (
 
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
-	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
 // Repository runs declared queries. Errors are faults. Both kinds are safe for
@@ -61,22 +60,25 @@ func (r *BaseRepository) Querier() database.Querier { return r.q }
 
 // Query implements Repository.
 func (r *BaseRepository) Query(ctx context.Context, d *Declaration, args ...any) (pgx.Rows, error) {
-	rows, err := r.q.Query(d.named(ctx), d.sql, args...)
+	rows, err := query(d.named(ctx), r.q, d.sql, args, nil)
 	if err != nil {
-		return nil, fault.FromPostgres(err)
+		return nil, err
 	}
-	return &peekedRows{Rows: rows}, nil
+	return rows, nil
 }
 
 // QueryRow implements Repository.
 func (r *BaseRepository) QueryRow(ctx context.Context, d *Declaration, args ...any) pgx.Row {
-	return plainRow{r.q.QueryRow(d.named(ctx), d.sql, args...)}
+	rows, err := query(d.named(ctx), r.q, d.sql, args, nil)
+	if err != nil {
+		return failedRow{err}
+	}
+	return (*peekedRow)(rows)
 }
 
 // Exec implements Repository.
 func (r *BaseRepository) Exec(ctx context.Context, d *Declaration, args ...any) (pgconn.CommandTag, error) {
-	tag, err := r.q.Exec(d.named(ctx), d.sql, args...)
-	return tag, fault.FromPostgres(err)
+	return exec(d.named(ctx), r.q, d.sql, args, nil)
 }
 
 // NewBatch implements Repository.
@@ -90,11 +92,6 @@ func (r *BaseRepository) InTx(ctx context.Context, o database.TxOptions, fn func
 		return fn(ctx, NewBaseRepository(tx))
 	})
 }
-
-// plainRow speaks the error vocabulary.
-type plainRow struct{ pgx.Row }
-
-func (r plainRow) Scan(dest ...any) error { return fault.FromPostgres(r.Row.Scan(dest...)) }
 
 // scopedCampaign returns the campaign to which a call through q belongs, or 0.
 func scopedCampaign(ctx context.Context, scoped bool) campaign.ID {

@@ -137,6 +137,51 @@ func keepsPromises(t *testing.T, f *fixture, r repository.Repository) {
 	require.Equal(t, 1, failures)
 }
 
+// A bare pool knows nothing of stale plans, so both kinds of repository must.
+func TestRepositoriesPlanAnewAfterAMigration(t *testing.T) {
+	f := newFixture(t)
+	f.exec(t, `CREATE TABLE ovasabi.moving (v integer); INSERT INTO ovasabi.moving VALUES (7); GRANT SELECT ON ovasabi.moving TO ovasabi_app`)
+	moving := repository.Declare("moving.read", `SELECT v FROM ovasabi.moving`)
+	config, err := pgxpool.ParseConfig(f.AppURL)
+	require.NoError(t, err)
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(f.one, config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	kinds := map[string]repository.Repository{
+		"base":     repository.NewBaseRepository(pool),
+		"enhanced": repository.NewEnhancedBaseRepository(pool, repository.Enhancements{}),
+	}
+	ways := map[string]func(r repository.Repository) error{
+		"QueryRow": func(r repository.Repository) error { return r.QueryRow(f.one, moving).Scan(new(any)) },
+		"Query": func(r repository.Repository) error {
+			rows, err := r.Query(f.one, moving)
+			if err == nil {
+				_, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[any])
+			}
+			return err
+		},
+		"Exec": func(r repository.Repository) error {
+			_, err := r.Exec(f.one, moving)
+			return err
+		},
+		"InTx": func(r repository.Repository) error {
+			return r.InTx(f.one, txOptions, func(ctx context.Context, r repository.Repository) error {
+				return r.QueryRow(ctx, moving).Scan(new(any))
+			})
+		},
+	}
+	for kind, r := range kinds {
+		for way, read := range ways {
+			require.NoError(t, read(r))
+			for _, to := range []string{"bigint", "integer"} {
+				f.exec(t, `ALTER TABLE ovasabi.moving ALTER COLUMN v TYPE `+to)
+				require.NoError(t, read(r), "%s: %s after %s", kind, way, to)
+			}
+		}
+	}
+}
+
 func TestEnhancedRepositoryAsksTheTwins(t *testing.T) {
 	f := newFixture(t)
 	f.exec(t, `INSERT INTO ovasabi.twin_flag (campaign_id, twin, percentage) VALUES (1, 'repository_test.count_events', 0), (2, 'repository_test.count_events', 100)`)

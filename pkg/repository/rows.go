@@ -2,8 +2,10 @@ package repository
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
@@ -17,6 +19,51 @@ type peekedRows struct {
 	first bool // Next was called once and returned true
 	read  int64
 	call  call
+}
+
+// query runs a text outside or inside a transaction and returns once it is known
+// that its plan fits. Outside, a plan that a migration made stale is planned anew,
+// which retried counts where it is given.
+func query(ctx context.Context, q database.Querier, sql string, args []any, retried *atomic.Int64) (*peekedRows, error) {
+	text := sql
+	for attempt := 1; ; attempt++ {
+		rows, err := peek(ctx, q, text, args)
+		if err == nil {
+			return rows, nil
+		}
+		anew, again := replan(q, sql, err, attempt, retried)
+		if !again {
+			return nil, fault.FromPostgres(err)
+		}
+		text = anew
+	}
+}
+
+// exec is query for a statement's effect.
+func exec(ctx context.Context, q database.Querier, sql string, args []any, retried *atomic.Int64) (pgconn.CommandTag, error) {
+	text := sql
+	for attempt := 1; ; attempt++ {
+		tag, err := q.Exec(ctx, text, args...)
+		if err == nil {
+			return tag, nil
+		}
+		anew, again := replan(q, sql, err, attempt, retried)
+		if !again {
+			return tag, fault.FromPostgres(err)
+		}
+		text = anew
+	}
+}
+
+func replan(q database.Querier, sql string, err error, attempt int, retried *atomic.Int64) (text string, again bool) {
+	text, again = database.Replan(sql, err, attempt)
+	if !again || database.InTransaction(q) {
+		return "", false
+	}
+	if retried != nil {
+		retried.Add(1)
+	}
+	return text, true
 }
 
 // peek returns once it is known whether the statement runs: with the first row or the end.

@@ -79,11 +79,6 @@ func (r *Runner) Exec(ctx context.Context, db database.Querier, t *Twin, args ..
 	return tag, fault.FromPostgres(err)
 }
 
-// onceMore makes a text that no connection has prepared before a migration, for
-// the one retry of a stale plan: the same text could meet a second connection
-// whose plan is stale too.
-const onceMore = "\n-- planned anew"
-
 // run tries the side that was picked and, where that cannot run, the plain one.
 // An open savepoint that comes back is the caller's to release.
 func run[T any](ctx context.Context, c *call, db database.Querier, try func(sql string) (T, error)) (T, *savepoint, error) {
@@ -96,15 +91,30 @@ func run[T any](ctx context.Context, c *call, db database.Querier, try func(sql 
 		}
 		fell = err
 	}
-	result, err := try(t.pair.Plain)
-	if database.IsStalePlan(err) && !inTransaction(db) {
-		result, err = try(t.pair.Plain + onceMore)
-	}
+	inTx := database.InTransaction(db)
+	result, err := tryAnew(t.pair.Plain, try, func() bool { return !inTx })
 	if fell != nil && codeOf(err) == codeTransactionAborted {
 		// db stands on a transaction and did not say so: what ended it is the cause.
 		err = transactionLost(t, fell)
 	}
 	return result, nil, err
+}
+
+// tryAnew tries a side and, where a migration made its plan stale and may says
+// that another try can be made, a text that no connection has prepared.
+func tryAnew[T any](sql string, try func(sql string) (T, error), may func() bool) (T, error) {
+	text := sql
+	for attempt := 1; ; attempt++ {
+		result, err := try(text)
+		if err == nil {
+			return result, nil
+		}
+		anew, again := database.Replan(sql, err, attempt)
+		if !again || !may() {
+			return result, err
+		}
+		text = anew
+	}
 }
 
 // codeTransactionAborted is in_failed_sql_transaction.
@@ -120,18 +130,13 @@ func runOptimised[T any](ctx context.Context, c *call, db database.Querier, try 
 			h.undecided()
 		}
 	}()
-	inTx := inTransaction(db)
+	inTx := database.InTransaction(db)
 	if inTx && !c.trusted() {
 		if sp, err = begin(ctx, db); err != nil {
 			return result, nil, err
 		}
 	}
-	result, err = try(t.pair.Optimised)
-	if database.IsStalePlan(err) && (!inTx || sp != nil) {
-		if err = sp.undo(); err == nil {
-			result, err = try(t.pair.Optimised + onceMore)
-		}
-	}
+	result, err = tryAnew(t.pair.Optimised, try, func() bool { return !inTx || sp != nil && sp.undo() == nil })
 	switch {
 	case err == nil:
 		decided = true

@@ -4,35 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ovasabi/ovasabi/pkg/database"
 )
-
-// InTransaction is what a Querier of another kind than pgx's says of itself, so
-// that a twin on it runs under a savepoint. A scope and a tracing wrapper have it
-// where they can stand on a transaction.
-type InTransaction interface {
-	InTransaction() bool
-}
-
-func inTransaction(db database.Querier) bool {
-	switch q := db.(type) {
-	case InTransaction:
-		return q.InTransaction()
-	case pgx.Tx:
-		return true
-	case *pgx.Conn:
-		return open(q)
-	case interface{ Conn() *pgx.Conn }: // a connection taken from a pool
-		return open(q.Conn())
-	default:
-		return false
-	}
-}
-
-// open reports whether somebody has sent BEGIN on the connection.
-func open(conn *pgx.Conn) bool { return conn != nil && conn.PgConn().TxStatus() != 'I' }
 
 // savepoint guards a transaction against the optimised side's failing. All its
 // methods do nothing on nil, which is the savepoint of a call outside a transaction.
