@@ -25,7 +25,7 @@ type Change struct {
 	Before  float64 `json:"before"`
 	After   float64 `json:"after"`
 	Verdict string  `json:"verdict"` // "worse", "better", "same"
-	// Counts are round trips and pages that rose: these have no noise.
+	// Counts are round trips, allocations and pages that rose: these have no noise.
 	Counts []string `json:"counts,omitempty"`
 	// MeanBefore and MeanAfter are the after side's times in both reports.
 	MeanBefore float64 `json:"mean_before"`
@@ -34,7 +34,7 @@ type Change struct {
 
 // Compare judges ratios, because both sides of a ratio met the same machine: it
 // is worse where it fell by more than the given share and the intervals do not
-// touch, or where a call makes more round trips than it did.
+// touch, or where a call makes more round trips, allocations or pages than it did.
 func Compare(a, b *Report, slower float64) (*Comparison, error) {
 	if a.Short || b.Short {
 		return nil, fault.New(fault.Invalid, "a short run cannot be compared: its times mean nothing")
@@ -100,6 +100,11 @@ func judge(was, is named, slower float64) Change {
 	x, y := was.Variants[was.After].RoundTrips, is.Variants[is.After].RoundTrips
 	if x != nil && y != nil && *y > *x+0.5 {
 		c.Counts = append(c.Counts, fmt.Sprintf("round trips a call: %s, now %s", figure(*x), figure(*y)))
+		c.Verdict = "worse"
+	}
+	x, y = was.Variants[was.After].Allocs, is.Variants[is.After].Allocs
+	if x != nil && y != nil && *y > *x*1.2+2 {
+		c.Counts = append(c.Counts, fmt.Sprintf("allocations a call: %s, now %s", figure(*x), figure(*y)))
 		c.Verdict = "worse"
 	}
 	x, y = was.Variants[was.After].Buffers, is.Variants[is.After].Buffers

@@ -6,18 +6,14 @@ import (
 	"math/rand/v2"
 )
 
-const (
-	// goalFeedRows is the size at which the project's goal is set.
-	goalFeedRows = 1_000_000
-	// usualFeedRows is the largest campaign of a run that is to end in minutes.
-	usualFeedRows = 200_000
-)
+// goalFeedRows is the size at which the project's goal is set, and the largest by default.
+const goalFeedRows = 1_000_000
 
 // feedSizes are tenfold steps up to the largest.
 func (s *stage) feedSizes() []int {
 	largest := s.o.FeedRows
 	if largest == 0 {
-		largest = s.pick(usualFeedRows, 3000)
+		largest = s.pick(goalFeedRows, 3000)
 	}
 	sizes := []int{largest}
 	for n := largest / 10; n >= s.pick(10_000, 300); n /= 10 {

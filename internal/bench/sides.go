@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -49,6 +50,10 @@ func openPlain(url string, conns int, counted bool) (*plainSide, error) {
 }
 
 func (p *plainSide) close() { _ = p.db.Close() }
+
+// closed is how many connections the pool has closed because too many were idle:
+// each must be opened again.
+func (p *plainSide) closed() int64 { return p.db.Stats().MaxIdleClosed }
 
 const setCampaign = `SELECT set_config('app.campaign_id', $1, true)`
 
@@ -214,6 +219,17 @@ func (f *fullSide) close() {
 		v()
 	}
 	f.closers = nil
+}
+
+// waited is how long calls have waited for a connection and for their campaign's turn, added up.
+func (f *fullSide) waited() time.Duration {
+	all := f.pool.Stat().EmptyAcquireWaitTime()
+	if f.admission != nil {
+		for _, l := range f.admission.Loads() {
+			all += l.Waited
+		}
+	}
+	return all
 }
 
 // read runs one declared read and calls each after every row was scanned into dest.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +27,38 @@ func TestTheIntervalHoldsTheRatio(t *testing.T) {
 			rt.Fatal("the same rounds gave another interval")
 		}
 	})
+}
+
+// TestTheIntervalHoldsWhatItPromises draws rounds whose true ratio is 2, with the
+// noise of a busy machine, and counts how often the interval holds it.
+func TestTheIntervalHoldsWhatItPromises(t *testing.T) {
+	draw := rand.New(rand.NewPCG(8, 8))
+	for _, rounds := range []int{6, 10, 20} {
+		const trials = 400
+		held := 0
+		for trial := range trials {
+			before, after := make([]float64, rounds), make([]float64, rounds)
+			for i := range rounds {
+				shared := math.Exp(0.2 * draw.NormFloat64()) // what disturbs a round disturbs both
+				before[i] = 2 * shared * math.Exp(0.15*draw.NormFloat64())
+				after[i] = shared * math.Exp(0.15*draw.NormFloat64())
+			}
+			if _, low, high := ratioOf(before, after, uint64(trial)); low <= 2 && 2 <= high {
+				held++
+			}
+		}
+		if share := float64(held) / trials; share < 0.92 {
+			t.Errorf("%d rounds: the interval holds the ratio in %.1f%% of the trials, not in 95%%", rounds, 100*share)
+		}
+	}
+}
+
+func TestStudentsT(t *testing.T) {
+	for freedom, want := range map[float64]float64{3: 3.182, 5: 2.571, 9: 2.262, 19: 2.093, 99: 1.984} {
+		if got := studentT(freedom); math.Abs(got-want) > 0.04 {
+			t.Errorf("t with %g degrees of freedom is %g, want %g", freedom, got, want)
+		}
+	}
 }
 
 func TestARatioWithoutNoiseHasNoWidth(t *testing.T) {
