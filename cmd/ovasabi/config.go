@@ -60,13 +60,13 @@ func (c configured) render(server *pgconfig.Server) (pgconfig.Config, error) {
 	if !server.Local && (c.Memory == "" || c.Cores == 0) {
 		return pgconfig.Config{}, usage(fault.Field("memory", "the server runs on another machine, or its data folder cannot be read from here: name --memory and --cores (and --disk)"))
 	}
-	machine, err := c.over(pgconfig.Detect(server.DataDirectory))
+	machine := pgconfig.Detect(server.DataDirectory)
+	if !server.Local {
+		machine = machine.Elsewhere()
+	}
+	machine, err = c.over(machine)
 	if err != nil {
 		return pgconfig.Config{}, usage(err)
-	}
-	if !server.Local {
-		// What was read of this machine says nothing of the other one.
-		machine.Kernel, machine.DiskFreeBytes, machine.Notes = "", 0, nil
 	}
 	config, err := pgconfig.Render(machine, profile, server, overrides...)
 	if fault.KindOf(err) == fault.Invalid {

@@ -22,6 +22,7 @@ type doctorCmd struct {
 	List    bool     `name:"list" env:"OVASABI_DOCTOR_LIST" help:"List the checks, and do nothing else."`
 	Fix     bool     `name:"fix" env:"OVASABI_DOCTOR_FIX" help:"Do what is safe, say what was done, and look again."`
 	Measure bool     `name:"measure" env:"OVASABI_DOCTOR_MEASURE" help:"Measure estimated bloat with pgstattuple: reads these tables, may take minutes."`
+	Prove   bool     `name:"prove" env:"OVASABI_DOCTOR_PROVE" help:"Prove that an index is needless where hypopg is not installed: hides it by an UPDATE of the catalog pg_index that is rolled back; needs a superuser."`
 	AppRole string   `name:"app-role" env:"OVASABI_APP_ROLE" default:"ovasabi_app" help:"Role of the services, for which isolation is judged."`
 	Pool    int      `name:"pool-size" env:"DB_MAX_OPEN_CONNS" default:"50" help:"Connections that one service may open, held against the server's."`
 	JSON    bool     `name:"json" env:"OVASABI_JSON" help:"Print JSON."`
@@ -41,7 +42,7 @@ func (c doctorCmd) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	report, err := doctor.Run(ctx, config, doctor.Options{
-		Only: c.Only, Fix: c.Fix, Measure: c.Measure, AppRole: c.AppRole, PoolSize: c.Pool, Machine: machine,
+		Only: c.Only, Fix: c.Fix, Measure: c.Measure, Prove: c.Prove, AppRole: c.AppRole, PoolSize: c.Pool, Machine: machine,
 	})
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Field == "only" {
 		return usage(err)
@@ -64,19 +65,11 @@ func (c doctorCmd) Run(ctx context.Context, t terminal) error {
 }
 
 func (c doctorCmd) list(t terminal) error {
-	type listed struct {
-		ID    string `json:"id"`
-		Finds string `json:"finds"`
-	}
-	var all []listed
-	for _, check := range doctor.Checks() {
-		all = append(all, listed{check[0], check[1]})
-	}
 	if c.JSON {
-		return printJSON(t.out, all)
+		return printJSON(t.out, doctor.Checks())
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	for _, l := range all {
+	for _, l := range doctor.Checks() {
 		fmt.Fprintf(w, "%s\t%s\n", l.ID, l.Finds)
 	}
 	return w.Flush()
@@ -121,14 +114,15 @@ type machineFlags struct {
 	Memory string `name:"memory" env:"OVASABI_MEMORY" placeholder:"SIZE" help:"Memory that PostgreSQL may count on, such as 16GB (default: this machine's, where the server runs on it)."`
 	Cores  int    `name:"cores" env:"OVASABI_CORES" placeholder:"N" help:"Cores of the server's machine (default: this machine's)."`
 	Disk   string `name:"disk" env:"OVASABI_DISK" default:"" enum:",ssd,hdd,network" placeholder:"KIND" help:"Disk under the data: ssd, hdd or network (default: as the kernel says)."`
+	Uring  string `name:"io-uring" env:"OVASABI_IO_URING" default:"" enum:",yes,no" placeholder:"YES|NO" help:"Whether the kernel there lets PostgreSQL use io_uring: yes or no (default: as this machine's kernel says, where the server runs on it; else no)."`
 }
 
 // machine is the one that the flags name in full, or nil without flags.
 func (m machineFlags) machine() (*pgconfig.Machine, error) {
-	if m.Memory == "" && m.Cores == 0 && m.Disk == "" {
+	if m == (machineFlags{}) {
 		return nil, nil //nolint:nilnil // none is named
 	}
-	machine, err := m.over(pgconfig.Detect(""))
+	machine, err := m.over(pgconfig.Detect("").Elsewhere())
 	return &machine, err
 }
 
@@ -146,6 +140,9 @@ func (m machineFlags) over(machine pgconfig.Machine) (pgconfig.Machine, error) {
 	}
 	if m.Disk != "" {
 		machine.Disk = pgconfig.Disk(m.Disk)
+	}
+	if m.Uring != "" {
+		machine.IOUring = m.Uring == "yes"
 	}
 	return machine, machine.Validate()
 }

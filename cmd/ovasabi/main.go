@@ -31,6 +31,7 @@ type cli struct {
 
 	Up      upCmd      `cmd:"" help:"Run everything on this machine: PostgreSQL 18, migrations, API, dashboard."`
 	Serve   serveCmd   `cmd:"" help:"Serve against a given database, for production."`
+	Ready   readyCmd   `cmd:"" help:"Ask a serving process whether it is ready, for health checks."`
 	Migrate migrateCmd `cmd:"" help:"Bring the schema up or down, show it, verify it."`
 	Load    loadCmd    `cmd:"" help:"Load NDJSON files: content, users, products, or events as CloudEvents."`
 	Token   tokenCmd   `cmd:"" help:"Make keys, make tokens, take tokens back."`

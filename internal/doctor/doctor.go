@@ -3,10 +3,11 @@
 // run and a page to read.
 //
 // It reads. Every check is one transaction that is rolled back, each statement has
-// a timeout of its own, and no lock on a table is stronger than ACCESS SHARE. It
+// a timeout of its own, and no lock is stronger than ACCESS SHARE. It
 // runs on any PostgreSQL 18, with or without our schema, as any role: what a role
 // may not see is listed as not checked, together with the grant that would allow it.
-// Only [Options.Fix] changes anything, and only what is safe.
+// Only [Options.Fix] changes anything, and only what is safe; [Options.Prove] writes to
+// a catalog and takes it back.
 package doctor
 
 import (
@@ -101,9 +102,15 @@ type Options struct {
 	// Measure measures the bloat that was estimated, with pgstattuple: that reads the
 	// tables, and may take Limits.MeasureTimeout for each.
 	Measure bool
+	// Prove hides an index from the planner by an UPDATE of the catalog pg_index that is
+	// rolled back, where the extension hypopg is not there to do it. Without it no lock
+	// of the run is stronger than ACCESS SHARE, and what could not be proven says so.
+	// Needs a superuser on a primary.
+	Prove bool
 	// Limits say from when on a figure is a finding. Defaults to DefaultLimits.
 	Limits *Limits
-	// Releases are the minor versions that fixed security holes. Defaults to those known to this build.
+	// Releases are the minor versions that fixed security holes. Defaults to those known
+	// to this build, and then says when its list has grown old.
 	Releases []Release
 	// Machine is the server's, for judging its settings. Without it the settings are
 	// judged where the server proves to run on this machine.
@@ -119,20 +126,25 @@ func (o Options) withDefaults() Options {
 		limits := DefaultLimits()
 		o.Limits = &limits
 	}
-	if o.Releases == nil {
-		o.Releases = knownReleases
-	}
 	if o.AppRole == "" {
 		o.AppRole = "ovasabi_app"
 	}
 	return o
 }
 
-// Checks lists the ids of all checks with what each looks for, in the order in which they run.
-func Checks() [][2]string {
-	list := make([][2]string, 0, len(checks()))
+// About says what a check is. Its JSON is printed by `doctor --list --json`.
+type About struct {
+	ID    string `json:"id"`
+	Finds string `json:"finds"`
+	Why   string `json:"why"`
+	Link  string `json:"link"`
+}
+
+// Checks lists all checks, in the order in which they run.
+func Checks() []About {
+	list := make([]About, 0, len(checks()))
 	for _, c := range checks() {
-		list = append(list, [2]string{c.id, c.finds})
+		list = append(list, About{ID: c.id, Finds: c.finds, Why: c.why, Link: c.link})
 	}
 	return list
 }

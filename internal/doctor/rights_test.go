@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -63,11 +64,23 @@ func TestOnlyTakesIdsAndGroups(t *testing.T) {
 func TestEveryCheckSaysWhatItIs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range doctor.Checks() {
-		require.False(t, seen[c[0]], c[0])
-		require.NotEmpty(t, c[1])
-		seen[c[0]] = true
+		require.False(t, seen[c.ID], c.ID)
+		require.NotEmpty(t, c.Finds, c.ID)
+		require.NotEmpty(t, c.Why, c.ID)
+		require.Contains(t, c.Link, "https://www.postgresql.org/", c.ID)
+		seen[c.ID] = true
 	}
 	require.GreaterOrEqual(t, len(seen), 25)
+}
+
+func TestAListOfReleasesThatHasGrownOldSaysSo(t *testing.T) {
+	db := pgtest.New(t, pgtest.Empty())
+	o := doctor.Options{Only: []string{"server.minor_version"}}
+	require.Empty(t, run(t, db.OwnerURL, doctor.Options{Only: o.Only, Releases: upToDate()}).Checked.NotChecked)
+	defer doctor.KnownOn(time.Now().AddDate(0, 0, -30))()
+	require.Empty(t, run(t, db.OwnerURL, o).Checked.NotChecked)
+	doctor.KnownOn(time.Now().AddDate(0, 0, -120))
+	require.Contains(t, notChecked(run(t, db.OwnerURL, o), "server.minor_version").Reason, "are not known to this build")
 }
 
 func TestAServerThatIsNotThere(t *testing.T) {

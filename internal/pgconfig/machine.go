@@ -38,7 +38,8 @@ type Machine struct {
 	Disk        Disk  `json:"disk"`
 	// Kernel is its version, or empty where it is not known.
 	Kernel string `json:"kernel,omitempty"`
-	// IOUring tells that the kernel lets programs use io_uring.
+	// IOUring tells that the kernel lets programs use io_uring. False beside an empty
+	// Kernel is not known.
 	IOUring bool `json:"io_uring"`
 	// DiskFreeBytes beside the data; 0 when not known.
 	DiskFreeBytes int64 `json:"disk_free_bytes,omitempty"`
@@ -52,6 +53,12 @@ const (
 	mostMemory  = 64 << 40
 	mostCores   = 4096
 )
+
+// Elsewhere keeps memory, cores and disk, which stand in for a machine until they are
+// named, and forgets what was read of this one and says nothing of another.
+func (m Machine) Elsewhere() Machine {
+	return Machine{MemoryBytes: m.MemoryBytes, Cores: m.Cores, Disk: m.Disk}
+}
 
 // Validate returns an Invalid fault that names the field and what would be right.
 func (m Machine) Validate() error {

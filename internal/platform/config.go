@@ -91,4 +91,7 @@ type Addresses struct {
 	App string
 	// Monitor is for ovasabi_monitor: the statistics. Empty leaves them out.
 	Monitor string
+	// Listen is App without a pooler between: LISTEN hears nothing behind PgBouncer in
+	// transaction mode. Empty listens through App.
+	Listen string
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,7 @@ import (
 	"github.com/ovasabi/ovasabi/internal/token"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
+	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/monitoring"
 	"github.com/ovasabi/ovasabi/pkg/query"
 	"github.com/ovasabi/ovasabi/pkg/repository"
@@ -42,6 +44,7 @@ type Platform struct {
 
 	config      Config
 	log         *slog.Logger
+	listen      *pgx.ConnConfig // a direct connection, for LISTEN
 	registry    *prometheus.Registry
 	ring        *token.Ring
 	revocations *token.Revocations
@@ -80,6 +83,14 @@ func (p *Platform) open(ctx context.Context, at Addresses) error {
 	}
 	if err := p.openPool(ctx, at.App); err != nil {
 		return err
+	}
+	p.listen = p.DB.Pool.Config().ConnConfig
+	if at.Listen != "" {
+		direct, err := pgx.ParseConfig(at.Listen)
+		if err != nil {
+			return &fault.Error{Kind: fault.Invalid, Field: "listen-database-url", Message: "must be a PostgreSQL URL such as postgres://ovasabi_app@host:5432/database", Err: err}
+		}
+		p.listen = direct
 	}
 	if err := campaign.CheckGuard(ctx, p.DB, campaign.Guard{}); err != nil {
 		return err
@@ -211,7 +222,7 @@ func (p *Platform) openScope() error {
 }
 
 func (p *Platform) openTwins(ctx context.Context) error {
-	flags, err := twin.NewFlags(ctx, p.DB, twin.FlagOptions{Listen: p.DB.Pool.Config().ConnConfig, Log: p.log})
+	flags, err := twin.NewFlags(ctx, p.DB, twin.FlagOptions{Listen: p.listen, Log: p.log})
 	if err != nil {
 		return err
 	}
@@ -238,7 +249,7 @@ func (p *Platform) openServer() error {
 	gather := p.config.Events
 	gather.BatchSize = p.config.Database.BatchSize
 	p.events = nexus.NewService(nexus.Dependencies{
-		Scope: p.Scope, Twins: p.twins, Cursors: cursors, Listen: p.DB.Pool.Config().ConnConfig,
+		Scope: p.Scope, Twins: p.twins, Cursors: cursors, Listen: p.listen,
 		Events: gather, MaxRequestBytes: p.config.Server.MaxRequestBytes, Log: p.log,
 	})
 	p.closers = append(p.closers, p.closeEvents)
