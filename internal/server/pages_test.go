@@ -25,6 +25,22 @@ func TestTheDocumentDescribesEveryProcedure(t *testing.T) {
 	var document struct {
 		OpenAPI string                    `json:"openapi"`
 		Paths   map[string]map[string]any `json:"paths"`
+
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Description string
+					Ref         string `json:"$ref"` //nolint:tagliatelle // JSON Schema's name
+					Items       struct {
+						Ref string `json:"$ref"` //nolint:tagliatelle // JSON Schema's name
+					}
+					OneOf []any
+				}
+				OneOf []struct {
+					Properties map[string]struct{ Description string }
+				}
+			}
+		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(got.body), &document))
 	require.Equal(t, "3.1.0", document.OpenAPI)
@@ -34,6 +50,26 @@ func TestTheDocumentDescribesEveryProcedure(t *testing.T) {
 		}
 	}
 	require.NotContains(t, got.body, "buf.validate", "the rules must read as JSON Schema")
+
+	// Every field says what it is, and shows a value; a message shows those of its own fields.
+	fields := 0
+	isMessage := func(ref string) bool {
+		name := strings.TrimPrefix(ref, "#/components/schemas/")
+		return strings.HasPrefix(name, "ovasabi.") && len(document.Components.Schemas[name].Properties) > 0
+	}
+	for name, schema := range document.Components.Schemas {
+		if !strings.HasPrefix(name, "ovasabi.") {
+			continue
+		}
+		for field, p := range schema.Properties {
+			fields++
+			require.NotEmpty(t, p.Description, "%s.%s", name, field)
+			if !isMessage(p.Ref) && !isMessage(p.Items.Ref) {
+				require.Contains(t, p.Description, "xample", "%s.%s", name, field)
+			}
+		}
+	}
+	require.Greater(t, fields, 200)
 }
 
 // The page must work without the network: everything that it names is this server's.

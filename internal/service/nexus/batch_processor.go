@@ -19,8 +19,10 @@ import (
 //
 // What it holds is bounded in events and in bytes; when it is full, callers wait.
 // Nothing that it took is dropped: an event is written, found to be there, or its
-// caller is told why not. One campaign's events are written in the order in which
-// they came, by one flush at a time; campaigns take turns.
+// caller is told why not. Campaigns take turns. The events of one call, and of one
+// stream, are written in the order in which they came, by one flush of the campaign
+// at a time; those that callers sent one by one, and wait for, are written by
+// several beside one another: one works while another waits for the disk.
 //
 // It is safe for concurrent use. The caller closes it.
 type BatchEventProcessor struct {
@@ -30,6 +32,7 @@ type BatchEventProcessor struct {
 	config       ProcessorConfig
 	batchSize    int
 	flushTimeout time.Duration
+	together     int // flushes of one campaign beside one another
 	figures      *processorFigures
 
 	mu      sync.Mutex
@@ -65,8 +68,9 @@ func NewBatchEventProcessor(scope database.Querier, bell *Bell, config Processor
 	p := &BatchEventProcessor{
 		repository: repository{db: scope}, bell: bell, log: log, config: config,
 		batchSize: config.BatchSize, flushTimeout: config.FlushTimeout,
-		buffer:  newBuffer(config.BufferEvents, config.BufferBytes),
-		emptied: make(chan struct{}),
+		together: max(1, config.Writers/2), // so that one campaign leaves places to others
+		buffer:   newBuffer(config.BufferEvents, config.BufferBytes),
+		emptied:  make(chan struct{}),
 	}
 	p.figures = newProcessorFigures(p)
 	p.life, p.end = context.WithCancel(context.Background())
@@ -160,7 +164,7 @@ func (p *BatchEventProcessor) take(c *call) error {
 			order = append(order, w)
 			c.waiters = append(c.waiters, w)
 		}
-		s := &sent{Event: d.event, call: c, index: i, size: sizeOf(&d.event)}
+		s := &sent{Event: d.event, call: c, index: i, size: sizeOf(&d.event), alone: len(c.drafts) == 1 && !c.inOrder}
 		w.items = append(w.items, s)
 		w.bytes += s.size
 		bytes += s.size

@@ -21,7 +21,8 @@ type queue struct {
 	waiting *list.List    // *waiter, first come first
 	blocked *list.Element // in buffer.blocked, or nil
 	ready   bool          // is in buffer.ready
-	flying  bool          // a flush of it is under way
+	flights int           // flushes of it under way
+	flown   int           // events in those
 	due     bool          // an item has waited for flushTimeout
 	timer   *time.Timer   // sets due; nil before the first use
 
@@ -29,7 +30,7 @@ type queue struct {
 	expected int
 }
 
-func (q *queue) idle() bool { return q.held == 0 && q.waiting.Len() == 0 && !q.flying && !q.ready }
+func (q *queue) idle() bool { return q.held == 0 && q.waiting.Len() == 0 && q.flights == 0 && !q.ready }
 
 // buffer holds what was taken in and is not written, for all campaigns.
 // BatchEventProcessor.mu guards it.
@@ -176,11 +177,12 @@ func (b *buffer) add(q *queue, s *sent) {
 }
 
 // take takes the next flush out of the queue; its room is given back by release.
-func (b *buffer) take(q *queue, mostEvents, mostBytes int) []*sent {
+// aloneOnly ends it before the first event that keeps to an order.
+func (b *buffer) take(q *queue, mostEvents, mostBytes int, aloneOnly bool) []*sent {
 	n, bytes := 0, 0
 	for n < len(q.items) && n < mostEvents {
 		size := q.items[n].size
-		if n > 0 && bytes+size > mostBytes {
+		if n > 0 && (bytes+size > mostBytes || aloneOnly && !q.items[n].alone) {
 			break
 		}
 		bytes += size

@@ -44,7 +44,9 @@ func failed(err error) answer {
 
 // call is what one caller handed over together.
 type call struct {
-	drafts  []draft
+	drafts []draft
+	// inOrder says that the sender has other calls under way whose order is to be kept.
+	inOrder bool
 	answers []answer // one a draft, complete when done is closed
 	pending atomic.Int64
 	done    chan struct{}
@@ -62,6 +64,9 @@ type sent struct {
 	call  *call
 	index int // in call.drafts
 	size  int
+	// alone: its sender waits for it and has sent nothing else, so that nobody can tell
+	// its order among the events beside it.
+	alone bool
 
 	answer answer // set by the flush that holds the event, and by nobody else
 	same   *sent  // an earlier event of the flush with the same id

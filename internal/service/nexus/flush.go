@@ -19,8 +19,8 @@ const (
 	byBytes = "bytes" // as many bytes
 	byTime  = "time"  // an event has waited for flushTimeout
 	// byGroup: most of those that are expected. Callers that wait for their answers
-	// come back together when a flush has landed, so three quarters of its events and
-	// of those that came meanwhile are waited for. A quiet campaign's last flush had
+	// come back together when a flush has landed, so three quarters of its share of
+	// their events are waited for. A quiet campaign's last flush had
 	// one event, so that its next one is written at once.
 	byGroup = "group"
 	byDrain = "drain" // the processor is being closed
@@ -29,7 +29,7 @@ const (
 // consider puts a campaign in line for its flush when there is a reason, or sets
 // the timer that will be one. p.mu is held.
 func (p *BatchEventProcessor) consider(q *queue) {
-	if q.flying || q.ready || len(q.items) == 0 {
+	if q.ready || len(q.items) == 0 || !p.mayFly(q) {
 		return
 	}
 	if p.reason(q) == "" {
@@ -41,6 +41,24 @@ func (p *BatchEventProcessor) consider(q *queue) {
 	}
 	q.ready = true
 	p.buffer.ready.PushBack(q)
+}
+
+// mayFly reports whether the campaign's next events may be written beside those that are being written.
+func (p *BatchEventProcessor) mayFly(q *queue) bool {
+	return q.flights == 0 || q.flights < p.together && q.items[0].alone
+}
+
+// smallestShare is how many events a flush takes at least before it leaves some to another one.
+const smallestShare = 32
+
+// shareOf is how many of a campaign's events a flush takes. Callers that wait for one
+// event each are divided among the flushes that may run beside one another: else one
+// flush had them all, and nobody were left to fill the next while it is written.
+func (p *BatchEventProcessor) shareOf(events int, alone bool) int {
+	if !alone {
+		return events
+	}
+	return min(events, max((events+p.together-1)/p.together, smallestShare))
 }
 
 func (p *BatchEventProcessor) reason(q *queue) string {
@@ -80,11 +98,15 @@ func (p *BatchEventProcessor) dispatch() {
 	for p.buffer.ready.Len() > 0 && p.flights-p.slow < p.config.Writers && p.flights < mostFlights*p.config.Writers {
 		q := p.buffer.ready.Remove(p.buffer.ready.Front()).(*queue)
 		reason := p.reason(q)
-		q.ready, q.due, q.flying = false, false, true
-		batch := p.buffer.take(q, p.batchSize, p.config.BatchBytes)
+		q.ready, q.due = false, false
+		share := p.shareOf(len(q.items)+q.flown, q.items[0].alone)
+		batch := p.buffer.take(q, min(share, p.batchSize), p.config.BatchBytes, q.flights > 0)
+		q.flights++
+		q.flown += len(batch)
 		p.flights++
 		p.figures.flushed(reason, len(batch))
 		p.flushes.Go(func() { p.fly(q, batch) })
+		p.consider(q) // those that were left may have a flush of their own
 	}
 }
 
@@ -106,12 +128,14 @@ func (p *BatchEventProcessor) fly(q *queue, batch []*sent) {
 	p.figures.landed(time.Since(began), batch)
 
 	p.mu.Lock()
-	landed, q.flying = true, false
+	landed = true
+	q.flights--
+	q.flown -= len(batch)
 	p.flights--
 	if lent {
 		p.slow--
 	}
-	q.expected = (len(batch) + len(q.items)) * 3 / 4
+	q.expected = p.shareOf(len(batch)+len(q.items)+q.flown, batch[0].alone) * 3 / 4
 	p.buffer.release(q, batch)
 	p.buffer.place(p.consider)
 	p.consider(q)

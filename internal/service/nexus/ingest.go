@@ -94,7 +94,7 @@ func (in *intake) take(ctx context.Context, m *nexusv1.IngestEventsRequest) erro
 	if err != nil {
 		return err
 	}
-	c := &call{drafts: all}
+	c := &call{drafts: all, inOrder: true}
 	in.mu.Lock()
 	if in.stopped {
 		in.mu.Unlock()

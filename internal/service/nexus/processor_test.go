@@ -117,6 +117,33 @@ func TestAFlushIsOneRoundTrip(t *testing.T) {
 	require.Len(t, db.names(t), 5002)
 }
 
+// Callers of one event each fill two flushes of their campaign, one of which works
+// while the other waits for the disk; the events of one call keep their order, in
+// one flush after the other.
+func TestFlushesBesideOneAnotherKeepTheOrderOfACall(t *testing.T) {
+	db := newTable(t, 2)
+	p := processor(t, db.scope, nexus.ProcessorConfig{BatchSize: 100})
+	release := lockEvents(t, db.OwnerURL)
+	var all sync.WaitGroup
+	const callers, together = 200, 1000
+	for i := range callers {
+		all.Go(func() {
+			require.NoError(t, p.ProcessEvents(inside(t, 1), eventsNamed(fmt.Sprintf("alone%d-", i), 1)))
+		})
+	}
+	require.Eventually(t, func() bool { return p.Held().Flushes == 2 && p.Held().Events == callers }, patience, time.Millisecond)
+	all.Go(func() { require.NoError(t, p.ProcessEvents(inside(t, 2), eventsNamed("e", together))) })
+	require.Eventually(t, func() bool { return p.Held().Events == callers+together }, patience, time.Millisecond)
+	require.Equal(t, 3, p.Held().Flushes, "a call of many events has one flush at a time")
+	release()
+	all.Wait()
+	names := db.names(t)
+	require.Len(t, names, callers+together)
+	for i := 1; i < together; i++ {
+		require.Greater(t, names[fmt.Sprint("2/e", i)], names[fmt.Sprint("2/e", i-1)])
+	}
+}
+
 func TestProcessEventsSaysWhichEventIsBad(t *testing.T) {
 	db := newTable(t, 2)
 	p := processor(t, db.scope, nexus.ProcessorConfig{})

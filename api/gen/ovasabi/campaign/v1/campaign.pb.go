@@ -46,7 +46,7 @@ type Campaign struct {
 	Slug string `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`
 	// Name for people. 1 to 200 characters. Example: "Spring sale 2026".
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// "active", or "archived": read-only.
+	// "active", or "archived": read-only. Example: "active".
 	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
 	// Anything the owner wants to keep with the campaign. Example: {"region": "eu"}.
 	Metadata *structpb.Struct `protobuf:"bytes,5,opt,name=metadata,proto3" json:"metadata,omitempty"`
@@ -54,9 +54,9 @@ type Campaign struct {
 	Limits *CampaignLimits `protobuf:"bytes,6,opt,name=limits,proto3" json:"limits,omitempty"`
 	// Grows by one with every change; send it back with an update. Example: 3.
 	Version int64 `protobuf:"varint,7,opt,name=version,proto3" json:"version,omitempty"`
-	// When the campaign was made.
+	// When the campaign was made. Example: "2026-11-23T09:15:00Z".
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// When the campaign was last changed.
+	// When the campaign was last changed. Example: "2026-11-23T09:15:00Z".
 	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -228,6 +228,7 @@ type CreateCampaignRequest struct {
 	// Name for people. 1 to 200 characters. Example: "Spring sale 2026".
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Anything to keep with the campaign; left out, an empty object. At most 65,536 bytes as JSON.
+	// Example: {"region": "eu"}.
 	Metadata *structpb.Struct `protobuf:"bytes,3,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// The campaign's share of the platform; left out, the platform's defaults.
 	Limits        *CampaignLimits `protobuf:"bytes,4,opt,name=limits,proto3" json:"limits,omitempty"`
@@ -435,12 +436,14 @@ func (x *GetCampaignResponse) GetCampaign() *Campaign {
 type ListCampaignsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Every campaign of the platform, not only the token's. Role: operator. The crossing is written to the audit table.
+	// Example: true.
 	All bool `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
-	// Only campaigns of this status: "active" or "archived". Left out: both.
+	// Only campaigns of this status: "active" or "archived". Left out: both. Example: "active".
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	// Campaigns in one page. 0 takes 100; at most 1,000.
+	// Campaigns in one page. 0 takes 100; at most 1,000. Example: 50.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page begins: `next_page_token` of the page before, with the same other fields. Empty: the first page.
+	// Example: "kQ3x0aVw9T".
 	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -510,6 +513,7 @@ type ListCampaignsResponse struct {
 	// The campaigns, by ascending id.
 	Campaigns []*Campaign `protobuf:"bytes,1,rep,name=campaigns,proto3" json:"campaigns,omitempty"`
 	// Begins the next page; empty at the end of the list. Opaque: it means nothing to another list.
+	// Example: "kQ3x0aVw9T".
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -566,9 +570,9 @@ type UpdateCampaignRequest struct {
 	CampaignId int64 `protobuf:"varint,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// The version that was read; the update is refused with ABORTED when it is no longer the current one. Example: 3.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// New name for people. 1 to 200 characters.
+	// New name for people. 1 to 200 characters. Example: "Spring sale 2026".
 	Name *string `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// New metadata; it replaces the old as a whole. At most 65,536 bytes as JSON.
+	// New metadata; it replaces the old as a whole. At most 65,536 bytes as JSON. Example: {"region": "eu"}.
 	Metadata      *structpb.Struct `protobuf:"bytes,4,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1025,13 +1029,13 @@ type GetCampaignUsageResponse struct {
 	CampaignId int64 `protobuf:"varint,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// What it holds, one entry a table, by table name.
 	Tables []*TableUsage `protobuf:"bytes,2,rep,name=tables,proto3" json:"tables,omitempty"`
-	// Statements that this process ran for the campaign since it started.
+	// Statements that this process ran for the campaign since it started. Example: 10423.
 	Statements int64 `protobuf:"varint,3,opt,name=statements,proto3" json:"statements,omitempty"`
-	// Statements that this process refused because the campaign was over its limits.
+	// Statements that this process refused because the campaign was over its limits. Example: 12.
 	StatementsLimited int64 `protobuf:"varint,4,opt,name=statements_limited,json=statementsLimited,proto3" json:"statements_limited,omitempty"`
-	// Statements of the campaign that run in this process now.
+	// Statements of the campaign that run in this process now. Example: 3.
 	StatementsRunning int32 `protobuf:"varint,5,opt,name=statements_running,json=statementsRunning,proto3" json:"statements_running,omitempty"`
-	// Share of this process's database connections that the campaign uses now. 0 to 1.
+	// Share of this process's database connections that the campaign uses now. 0 to 1. Example: 0.25.
 	PoolShare     float64 `protobuf:"fixed64,6,opt,name=pool_share,json=poolShare,proto3" json:"pool_share,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1114,9 +1118,9 @@ type TableUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The table, without its schema. Example: "service_content_main".
 	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
-	// Rows of the campaign, counted.
+	// Rows of the campaign, counted. Example: 12000.
 	Rows int64 `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
-	// Bytes of those rows without indexes, estimated from at most 1,000 of them.
+	// Bytes of those rows without indexes, estimated from at most 1,000 of them. Example: 4194304.
 	BytesEstimated int64 `protobuf:"varint,3,opt,name=bytes_estimated,json=bytesEstimated,proto3" json:"bytes_estimated,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

@@ -39,20 +39,21 @@ type Content struct {
 	// Title. 1 to 500 characters. Example: "Getting started".
 	Title string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
 	// Text; empty in lists unless `include_body` was asked for. At most 1,048,576 bytes.
+	// Example: "Welcome to the platform.".
 	Body string `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`
 	// Length of the text in bytes, also where the text itself was left out. Example: 2048.
 	BodyBytes int32 `protobuf:"varint,6,opt,name=body_bytes,json=bodyBytes,proto3" json:"body_bytes,omitempty"`
 	// Tags. Example: ["postgres", "guide"].
 	Tags []string `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty"`
-	// "draft", "review", "published" or "archived".
+	// "draft", "review", "published" or "archived". Example: "published".
 	Status string `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"`
 	// Anything kept with the document. Example: {"author": "ada"}.
 	Metadata *structpb.Struct `protobuf:"bytes,9,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// Grows by one with every change; send it back with an update. Example: 3.
 	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
-	// When the document was made.
+	// When the document was made. Example: "2026-11-23T09:15:00Z".
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// When the document was last changed.
+	// When the document was last changed. Example: "2026-11-23T09:15:00Z".
 	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -179,13 +180,14 @@ type NewContent struct {
 	Slug string `protobuf:"bytes,1,opt,name=slug,proto3" json:"slug,omitempty"`
 	// Title. 1 to 500 characters. Example: "Getting started".
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Text. At most 1,048,576 bytes.
+	// Text. At most 1,048,576 bytes. Example: "Welcome to the platform.".
 	Body string `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	// Tags: at most 100, each 1 to 100 characters, none twice. Example: ["postgres", "guide"].
 	Tags []string `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty"`
-	// "draft", "review", "published" or "archived". Left out: "draft".
+	// "draft", "review", "published" or "archived". Left out: "draft". Example: "published".
 	Status string `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
 	// Anything to keep with the document; left out, an empty object. At most 65,536 bytes as JSON.
+	// Example: {"region": "eu"}.
 	Metadata      *structpb.Struct `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -424,7 +426,7 @@ type BatchCreateContentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One result a document, in the order of the request.
 	Results []*BatchCreateContentResponse_Result `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
-	// How many were made now.
+	// How many were made now. Example: 17.
 	Created       int32 `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -623,7 +625,7 @@ type BatchGetContentRequest struct {
 	CampaignId int64 `protobuf:"varint,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// Ids. 1 to 200, none twice, each positive. Example: [42, 43].
 	Ids []int64 `protobuf:"varint,2,rep,packed,name=ids,proto3" json:"ids,omitempty"`
-	// Return the texts too. At most 20 ids then, since a text may be 1 MiB.
+	// Return the texts too. At most 20 ids then, since a text may be 1 MiB. Example: true.
 	IncludeBody   bool `protobuf:"varint,3,opt,name=include_body,json=includeBody,proto3" json:"include_body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -685,7 +687,7 @@ type BatchGetContentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The documents found, in the order of the request.
 	Contents []*Content `protobuf:"bytes,1,rep,name=contents,proto3" json:"contents,omitempty"`
-	// The ids of which the campaign has no document, in the order of the request.
+	// The ids of which the campaign has no document, in the order of the request. Example: [99].
 	MissingIds    []int64 `protobuf:"varint,2,rep,packed,name=missing_ids,json=missingIds,proto3" json:"missing_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -744,17 +746,17 @@ type UpdateContentRequest struct {
 	Id int64 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	// The version that was read; the update is refused with ABORTED when it is no longer the current one. Example: 3.
 	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
-	// New slug. 1 to 500 characters. ALREADY_EXISTS when another document has it.
+	// New slug. 1 to 500 characters. ALREADY_EXISTS when another document has it. Example: "getting-started".
 	Slug *string `protobuf:"bytes,4,opt,name=slug,proto3,oneof" json:"slug,omitempty"`
-	// New title. 1 to 500 characters.
+	// New title. 1 to 500 characters. Example: "Getting started".
 	Title *string `protobuf:"bytes,5,opt,name=title,proto3,oneof" json:"title,omitempty"`
-	// New text. At most 1,048,576 bytes; empty clears it.
+	// New text. At most 1,048,576 bytes; empty clears it. Example: "Welcome to the platform.".
 	Body *string `protobuf:"bytes,6,opt,name=body,proto3,oneof" json:"body,omitempty"`
 	// New tags; they replace the old as a whole. An empty list of values removes all.
 	Tags *TagList `protobuf:"bytes,7,opt,name=tags,proto3" json:"tags,omitempty"`
-	// New status: "draft", "review", "published" or "archived".
+	// New status: "draft", "review", "published" or "archived". Example: "published".
 	Status *string `protobuf:"bytes,8,opt,name=status,proto3,oneof" json:"status,omitempty"`
-	// New metadata; it replaces the old as a whole. At most 65,536 bytes as JSON.
+	// New metadata; it replaces the old as a whole. At most 65,536 bytes as JSON. Example: {"region": "eu"}.
 	Metadata      *structpb.Struct `protobuf:"bytes,9,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -856,7 +858,7 @@ func (x *UpdateContentRequest) GetMetadata() *structpb.Struct {
 // TagList tells "no tags" from "tags not mentioned".
 type TagList struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most 100, each 1 to 100 characters, none twice.
+	// At most 100, each 1 to 100 characters, none twice. Example: ["news", "2026"].
 	Values        []string `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1053,11 +1055,12 @@ type ListContentRequest struct {
 	CampaignId int64 `protobuf:"varint,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// Statuses to list, none twice. Empty: all of them. Example: ["published", "review"].
 	Statuses []string `protobuf:"bytes,2,rep,name=statuses,proto3" json:"statuses,omitempty"`
-	// Documents in one page. 0 takes 50; at most 500, and at most 100 with include_body.
+	// Documents in one page. 0 takes 50; at most 500, and at most 100 with include_body. Example: 50.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page begins: `next_page_token` of the page before, with the same statuses. Empty: the first page.
+	// Example: "kQ3x0aVw9T".
 	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Return the texts too.
+	// Return the texts too. Example: true.
 	IncludeBody   bool `protobuf:"varint,5,opt,name=include_body,json=includeBody,proto3" json:"include_body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1134,6 +1137,7 @@ type ListContentResponse struct {
 	// The documents, newest first.
 	Contents []*Content `protobuf:"bytes,1,rep,name=contents,proto3" json:"contents,omitempty"`
 	// Begins the next page; empty at the end of the list. Opaque: it means nothing to another list.
+	// Example: "kQ3x0aVw9T".
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1195,9 +1199,10 @@ type SearchContentRequest struct {
 	Statuses []string `protobuf:"bytes,3,rep,name=statuses,proto3" json:"statuses,omitempty"`
 	// Only documents that carry all of these tags. At most 20. Example: ["postgres"].
 	Tags []string `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty"`
-	// Hits in one page. 0 takes 20; at most 100.
+	// Hits in one page. 0 takes 20; at most 100. Example: 50.
 	PageSize int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page begins: `next_page_token` of the page before, with the same other fields. Empty: the first page.
+	// Example: "kQ3x0aVw9T".
 	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1281,6 +1286,7 @@ type SearchContentResponse struct {
 	// The hits, best first; among equals the newest first.
 	Hits []*ContentHit `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
 	// Begins the next page; empty at the end of the list. Opaque: it means nothing to another list.
+	// Example: "kQ3x0aVw9T".
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1335,7 +1341,7 @@ type ContentHit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The document, without its body.
 	Content *Content `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
-	// How well it matches: larger is better, 0 or more. Comparable within one search only.
+	// How well it matches: larger is better, 0 or more. Comparable within one search only. Example: 0.61.
 	Rank float32 `protobuf:"fixed32,2,opt,name=rank,proto3" json:"rank,omitempty"`
 	// The best passage of title and body, in pieces: put together they read as the text, and the pieces that match are
 	// marked. Plain text without the HTML tags of the document: escape it before it is shown in a page.
@@ -1400,7 +1406,7 @@ type SnippetPart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The piece. Example: "security".
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// True where the piece is a word that the query asked for.
+	// True where the piece is a word that the query asked for. Example: true.
 	Match         bool `protobuf:"varint,2,opt,name=match,proto3" json:"match,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1457,7 +1463,7 @@ type ListContentTagsRequest struct {
 	CampaignId int64 `protobuf:"varint,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// Statuses to count, none twice. Empty: all of them. Example: ["published"].
 	Statuses []string `protobuf:"bytes,2,rep,name=statuses,proto3" json:"statuses,omitempty"`
-	// Tags to return. 0 takes 50; at most 500.
+	// Tags to return. 0 takes 50; at most 500. Example: 20.
 	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1618,9 +1624,9 @@ func (x *TagCount) GetCount() int64 {
 // What became of one document.
 type BatchCreateContentResponse_Result struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its id, whether it was made now or stood there before.
+	// Its id, whether it was made now or stood there before. Example: 42.
 	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// True when it was made now; false when the slug existed and nothing was changed.
+	// True when it was made now; false when the slug existed and nothing was changed. Example: true.
 	Created       bool `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

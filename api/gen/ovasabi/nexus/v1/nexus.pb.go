@@ -215,9 +215,9 @@ type Event struct {
 	CampaignId int64 `protobuf:"varint,6,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// What happened, any JSON value. Example: {"title": "Getting started"}.
 	Payload *structpb.Value `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
-	// When it happened, as the sender says.
+	// When it happened, as the sender says. Example: "2026-11-23T09:15:00Z".
 	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
-	// When it was received.
+	// When it was received. Example: "2026-11-23T09:15:00Z".
 	ReceivedAt    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -322,14 +322,16 @@ type EventReceipt struct {
 	// Place of the event in the request, or in the stream since it began, from 0. Example: 17.
 	Index int64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	// The event's id, also where the server made it; may be empty when rejected.
+	// Example: "0f8fad5b-d9cb-469f-a165-70867728950e".
 	EventId string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	// What became of it.
+	// What became of it. Example: EVENT_OUTCOME_ACCEPTED.
 	Outcome EventOutcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=ovasabi.nexus.v1.EventOutcome" json:"outcome,omitempty"`
 	// Number of the event when accepted or duplicate; 0 otherwise. Example: 1042.
 	Id int64 `protobuf:"varint,4,opt,name=id,proto3" json:"id,omitempty"`
 	// The field that is wrong, when rejected. Example: "event_type".
 	Field string `protobuf:"bytes,5,opt,name=field,proto3" json:"field,omitempty"`
 	// One sentence that says what is wrong and what would be right, when rejected or failed.
+	// Example: "must be {service}:{action}:v{N}:{state}, such as content:create:v1:success".
 	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -559,13 +561,13 @@ type EmitEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One receipt an event, in the order of the request.
 	Receipts []*EventReceipt `protobuf:"bytes,1,rep,name=receipts,proto3" json:"receipts,omitempty"`
-	// How many were committed now.
+	// How many were committed now. Example: 9990.
 	Accepted int32 `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	// How many were there before.
+	// How many were there before. Example: 3.
 	Duplicates int32 `protobuf:"varint,3,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
-	// How many break a rule.
+	// How many break a rule. Example: 7.
 	Rejected int32 `protobuf:"varint,4,opt,name=rejected,proto3" json:"rejected,omitempty"`
-	// How many may be sent again.
+	// How many may be sent again. Example: 0.
 	Failed        int32 `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -746,13 +748,14 @@ type ListEventsRequest struct {
 	EventTypes []string `protobuf:"bytes,2,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
 	// Only events about this. At most 255 characters; empty: about anything. Example: "content/42".
 	EntityId string `protobuf:"bytes,3,opt,name=entity_id,json=entityId,proto3" json:"entity_id,omitempty"`
-	// Only events that occurred at or after this time.
+	// Only events that occurred at or after this time. Example: "2026-11-23T09:15:00Z".
 	OccurredFrom *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=occurred_from,json=occurredFrom,proto3" json:"occurred_from,omitempty"`
-	// Only events that occurred before this time.
+	// Only events that occurred before this time. Example: "2026-11-23T09:15:00Z".
 	OccurredBefore *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=occurred_before,json=occurredBefore,proto3" json:"occurred_before,omitempty"`
-	// Events in one page. 0 takes 50; at most 1,000.
+	// Events in one page. 0 takes 50; at most 1,000. Example: 50.
 	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page begins: `next_page_token` of the page before, with the same other fields. Empty: the first page.
+	// Example: "kQ3x0aVw9T".
 	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -843,6 +846,7 @@ type ListEventsResponse struct {
 	// The events, latest first.
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// Begins the next page; empty at the end of the list. Opaque: it means nothing to another list.
+	// Example: "kQ3x0aVw9T".
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -901,11 +905,11 @@ type SubscribeEventsRequest struct {
 	// At most 20; empty: all. Example: ["content:*", "user:login:v1:success", "*:*:v1:failed"].
 	TypePatterns []string `protobuf:"bytes,2,rep,name=type_patterns,json=typePatterns,proto3" json:"type_patterns,omitempty"`
 	// Where to go on: the `cursor` of the last message that was dealt with, of a subscription to the same campaign.
-	// Empty: begin with what is written from now on, unless from_start is set.
+	// Empty: begin with what is written from now on, unless from_start is set. Example: "kQ3x0aVw9T".
 	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// Begin with the oldest event there is. Not together with cursor.
+	// Begin with the oldest event there is. Not together with cursor. Example: true.
 	FromStart bool `protobuf:"varint,4,opt,name=from_start,json=fromStart,proto3" json:"from_start,omitempty"`
-	// Longest silence: after it comes a message without an event. 1s to 60s; left out, 15s.
+	// Longest silence: after it comes a message without an event. 1s to 60s; left out, 15s. Example: "15s".
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,5,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -981,7 +985,7 @@ type SubscribeEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The event; left out in a heartbeat.
 	Event *Event `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
-	// Where to go on after this message. Opaque. Keep the last one.
+	// Where to go on after this message. Opaque. Keep the last one. Example: "kQ3x0aVw9T".
 	Cursor        string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

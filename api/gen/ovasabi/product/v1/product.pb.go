@@ -155,7 +155,7 @@ type Product struct {
 	Sku string `protobuf:"bytes,3,opt,name=sku,proto3" json:"sku,omitempty"`
 	// Name. Example: "Green tea, 100 g".
 	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	// Text for buyers.
+	// Text for buyers. Example: "Loose leaf, 100 g.".
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	// Price before tax, with exactly two digits after the point. Example: "12.50".
 	Price string `protobuf:"bytes,6,opt,name=price,proto3" json:"price,omitempty"`
@@ -166,15 +166,15 @@ type Product struct {
 	PriceWithTax string `protobuf:"bytes,8,opt,name=price_with_tax,json=priceWithTax,proto3" json:"price_with_tax,omitempty"`
 	// Pieces in stock. Example: 30.
 	Stock int32 `protobuf:"varint,9,opt,name=stock,proto3" json:"stock,omitempty"`
-	// "available", "unavailable" or "discontinued".
+	// "available", "unavailable" or "discontinued". Example: "available".
 	Status string `protobuf:"bytes,10,opt,name=status,proto3" json:"status,omitempty"`
 	// Anything kept with the product; `tax_rate` is read by price_with_tax. Example: {"tax_rate": 0.19}.
 	Metadata *structpb.Struct `protobuf:"bytes,11,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// Grows by one with every change; send it back with an update. Example: 3.
 	Version int64 `protobuf:"varint,12,opt,name=version,proto3" json:"version,omitempty"`
-	// When the product was made.
+	// When the product was made. Example: "2026-11-23T09:15:00Z".
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// When the product was last changed.
+	// When the product was last changed. Example: "2026-11-23T09:15:00Z".
 	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -315,7 +315,7 @@ type NewProduct struct {
 	Sku string `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
 	// Name. 1 to 500 characters. Example: "Green tea, 100 g".
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Text for buyers. At most 1,048,576 bytes.
+	// Text for buyers. At most 1,048,576 bytes. Example: "Loose leaf, 100 g.".
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
 	// Price before tax, from "0" to "99999999.99". Example: "12.50".
 	Price string `protobuf:"bytes,4,opt,name=price,proto3" json:"price,omitempty"`
@@ -323,7 +323,7 @@ type NewProduct struct {
 	Currency string `protobuf:"bytes,5,opt,name=currency,proto3" json:"currency,omitempty"`
 	// Pieces in stock. 0 or more. Example: 30.
 	Stock int32 `protobuf:"varint,6,opt,name=stock,proto3" json:"stock,omitempty"`
-	// "available", "unavailable" or "discontinued". Left out: "available".
+	// "available", "unavailable" or "discontinued". Left out: "available". Example: "available".
 	Status string `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"`
 	// Anything to keep with the product; left out, an empty object. At most 65,536 bytes as JSON. A `tax_rate` in it
 	// must be a fraction from 0 to below 10, a number or digits in a string. Example: {"tax_rate": 0.19}.
@@ -822,7 +822,7 @@ type BatchGetProductsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The products found, in the order of the request.
 	Products []*Product `protobuf:"bytes,1,rep,name=products,proto3" json:"products,omitempty"`
-	// The ids of which the campaign has no product, in the order of the request.
+	// The ids of which the campaign has no product, in the order of the request. Example: [99].
 	MissingIds    []int64 `protobuf:"varint,2,rep,packed,name=missing_ids,json=missingIds,proto3" json:"missing_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -881,21 +881,21 @@ type UpdateProductRequest struct {
 	Id int64 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	// The version that was read; the update is refused with ABORTED when it is no longer the current one. Example: 3.
 	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
-	// New SKU. 1 to 100 characters. ALREADY_EXISTS when another product has it.
+	// New SKU. 1 to 100 characters. ALREADY_EXISTS when another product has it. Example: "TEA-100".
 	Sku *string `protobuf:"bytes,4,opt,name=sku,proto3,oneof" json:"sku,omitempty"`
-	// New name. 1 to 500 characters.
+	// New name. 1 to 500 characters. Example: "Green tea".
 	Name *string `protobuf:"bytes,5,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// New text for buyers. At most 1,048,576 bytes; empty clears it.
+	// New text for buyers. At most 1,048,576 bytes; empty clears it. Example: "Loose leaf, 100 g.".
 	Description *string `protobuf:"bytes,6,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// New price before tax, from "0" to "99999999.99".
+	// New price before tax, from "0" to "99999999.99". Example: "12.50".
 	Price *string `protobuf:"bytes,7,opt,name=price,proto3,oneof" json:"price,omitempty"`
-	// New currency, three capitals as in ISO 4217.
+	// New currency, three capitals as in ISO 4217. Example: "EUR".
 	Currency *string `protobuf:"bytes,8,opt,name=currency,proto3,oneof" json:"currency,omitempty"`
-	// New number of pieces in stock. 0 or more.
+	// New number of pieces in stock. 0 or more. Example: 12.
 	Stock *int32 `protobuf:"varint,9,opt,name=stock,proto3,oneof" json:"stock,omitempty"`
-	// New status: "available", "unavailable" or "discontinued".
+	// New status: "available", "unavailable" or "discontinued". Example: "available".
 	Status *string `protobuf:"bytes,10,opt,name=status,proto3,oneof" json:"status,omitempty"`
-	// New metadata, as in NewProduct; it replaces the old as a whole.
+	// New metadata, as in NewProduct; it replaces the old as a whole. Example: {"tax_rate": "0.19"}.
 	Metadata      *structpb.Struct `protobuf:"bytes,11,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1162,7 +1162,7 @@ type ListProductsRequest struct {
 	CampaignId int64 `protobuf:"varint,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// Statuses to list, none twice. Empty: all of them. Example: ["available"].
 	Statuses []string `protobuf:"bytes,2,rep,name=statuses,proto3" json:"statuses,omitempty"`
-	// Only products with at least one piece in stock.
+	// Only products with at least one piece in stock. Example: true.
 	InStock bool `protobuf:"varint,3,opt,name=in_stock,json=inStock,proto3" json:"in_stock,omitempty"`
 	// Only products of this currency, three capitals. Required with a price bound: prices of two currencies do not
 	// compare. Example: "EUR".
@@ -1171,11 +1171,12 @@ type ListProductsRequest struct {
 	PriceMin string `protobuf:"bytes,5,opt,name=price_min,json=priceMin,proto3" json:"price_min,omitempty"`
 	// Only products whose price before tax is at most this. Example: "99.99".
 	PriceMax string `protobuf:"bytes,6,opt,name=price_max,json=priceMax,proto3" json:"price_max,omitempty"`
-	// What the list is ordered by. Left out: newest first.
+	// What the list is ordered by. Left out: newest first. Example: PRODUCT_ORDER_PRICE_ASC.
 	Order ProductOrder `protobuf:"varint,7,opt,name=order,proto3,enum=ovasabi.product.v1.ProductOrder" json:"order,omitempty"`
-	// Products in one page. 0 takes 50; at most 500.
+	// Products in one page. 0 takes 50; at most 500. Example: 50.
 	PageSize int32 `protobuf:"varint,8,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page begins: `next_page_token` of the page before, with the same other fields. Empty: the first page.
+	// Example: "kQ3x0aVw9T".
 	PageToken     string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1280,6 +1281,7 @@ type ListProductsResponse struct {
 	// The products, in the order asked for.
 	Products []*Product `protobuf:"bytes,1,rep,name=products,proto3" json:"products,omitempty"`
 	// Begins the next page; empty at the end of the list. Opaque: it means nothing to another list.
+	// Example: "kQ3x0aVw9T".
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1332,11 +1334,11 @@ func (x *ListProductsResponse) GetNextPageToken() string {
 // Result is what became of one product.
 type BatchUpsertProductsResponse_Result struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its id.
+	// Its id. Example: 42.
 	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Its version after the call.
+	// Its version after the call. Example: 3.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// What was done.
+	// What was done. Example: OUTCOME_UPDATED.
 	Outcome       BatchUpsertProductsResponse_Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=ovasabi.product.v1.BatchUpsertProductsResponse_Outcome" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

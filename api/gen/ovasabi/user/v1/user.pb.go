@@ -44,17 +44,17 @@ type User struct {
 	LastName string `protobuf:"bytes,6,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
 	// Name to show: first and last name, else the username, else "User#" and the id. Example: "Ada Lovelace".
 	DisplayName string `protobuf:"bytes,7,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// "active", "invited", "suspended" or "deleted".
+	// "active", "invited", "suspended" or "deleted". Example: "active".
 	Status string `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"`
 	// Anything kept with the user. Example: {"locale": "en"}.
 	Metadata *structpb.Struct `protobuf:"bytes,9,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	// When the user last logged in; left out when never.
+	// When the user last logged in; left out when never. Example: "2026-11-23T09:15:00Z".
 	LastLoginAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_login_at,json=lastLoginAt,proto3" json:"last_login_at,omitempty"`
 	// Grows by one with every change; send it back with an update. Example: 3.
 	Version int64 `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
-	// When the user was made.
+	// When the user was made. Example: "2026-11-23T09:15:00Z".
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// When the user was last changed.
+	// When the user was last changed. Example: "2026-11-23T09:15:00Z".
 	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -193,9 +193,9 @@ type NewUser struct {
 	FirstName string `protobuf:"bytes,3,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
 	// Last name. At most 200 characters; empty: not known. Example: "Lovelace".
 	LastName string `protobuf:"bytes,4,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	// "active", "invited", "suspended" or "deleted". Left out: "active".
+	// "active", "invited", "suspended" or "deleted". Left out: "active". Example: "active".
 	Status string `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
-	// Anything to keep with the user; left out, an empty object. At most 65,536 bytes as JSON.
+	// Anything to keep with the user; left out, an empty object. At most 65,536 bytes as JSON. Example: {"region": "eu"}.
 	Metadata      *structpb.Struct `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -435,7 +435,7 @@ type BatchCreateUsersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One result a user, in the order of the request.
 	Results []*BatchCreateUsersResponse_Result `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
-	// How many were made now.
+	// How many were made now. Example: 17.
 	Created       int32 `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -704,7 +704,7 @@ type BatchGetUsersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The users found, in the order of the request.
 	Users []*User `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
-	// The ids of which the campaign has no user, in the order of the request.
+	// The ids of which the campaign has no user, in the order of the request. Example: [99].
 	MissingIds    []int64 `protobuf:"varint,2,rep,packed,name=missing_ids,json=missingIds,proto3" json:"missing_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -763,17 +763,17 @@ type UpdateUserRequest struct {
 	Id int64 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	// The version that was read; the update is refused with ABORTED when it is no longer the current one. Example: 3.
 	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
-	// New username. At most 100 characters; empty removes it. ALREADY_EXISTS when another user has it.
+	// New username. At most 100 characters; empty removes it. ALREADY_EXISTS when another user has it. Example: "ada".
 	Username *string `protobuf:"bytes,4,opt,name=username,proto3,oneof" json:"username,omitempty"`
-	// New email, as in NewUser. ALREADY_EXISTS when another user has it.
+	// New email, as in NewUser. ALREADY_EXISTS when another user has it. Example: "ada@example.org".
 	Email *string `protobuf:"bytes,5,opt,name=email,proto3,oneof" json:"email,omitempty"`
-	// New first name. At most 200 characters; empty removes it.
+	// New first name. At most 200 characters; empty removes it. Example: "Ada".
 	FirstName *string `protobuf:"bytes,6,opt,name=first_name,json=firstName,proto3,oneof" json:"first_name,omitempty"`
-	// New last name. At most 200 characters; empty removes it.
+	// New last name. At most 200 characters; empty removes it. Example: "Lovelace".
 	LastName *string `protobuf:"bytes,7,opt,name=last_name,json=lastName,proto3,oneof" json:"last_name,omitempty"`
-	// New status: "active", "invited", "suspended" or "deleted".
+	// New status: "active", "invited", "suspended" or "deleted". Example: "active".
 	Status *string `protobuf:"bytes,8,opt,name=status,proto3,oneof" json:"status,omitempty"`
-	// New metadata; it replaces the old as a whole. At most 65,536 bytes as JSON.
+	// New metadata; it replaces the old as a whole. At most 65,536 bytes as JSON. Example: {"region": "eu"}.
 	Metadata      *structpb.Struct `protobuf:"bytes,9,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1026,9 +1026,10 @@ type ListUsersRequest struct {
 	CampaignId int64 `protobuf:"varint,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// Statuses to list, none twice. Empty: all of them. Example: ["active", "invited"].
 	Statuses []string `protobuf:"bytes,2,rep,name=statuses,proto3" json:"statuses,omitempty"`
-	// Users in one page. 0 takes 50; at most 1,000.
+	// Users in one page. 0 takes 50; at most 1,000. Example: 50.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page begins: `next_page_token` of the page before, with the same statuses. Empty: the first page.
+	// Example: "kQ3x0aVw9T".
 	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1098,6 +1099,7 @@ type ListUsersResponse struct {
 	// The users, newest first.
 	Users []*User `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
 	// Begins the next page; empty at the end of the list. Opaque: it means nothing to another list.
+	// Example: "kQ3x0aVw9T".
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1154,9 +1156,10 @@ type ListActiveUsersRequest struct {
 	CampaignId int64 `protobuf:"varint,1,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	// Only logins at or after this time. Required. Example: "2026-11-01T00:00:00Z".
 	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
-	// Users in one page. 0 takes 50; at most 1,000.
+	// Users in one page. 0 takes 50; at most 1,000. Example: 50.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page begins: `next_page_token` of the page before, with the same `since`. Empty: the first page.
+	// Example: "kQ3x0aVw9T".
 	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1226,6 +1229,7 @@ type ListActiveUsersResponse struct {
 	// The users, latest login first. Who logs in while somebody pages moves to the front, off the later pages.
 	Users []*User `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
 	// Begins the next page; empty at the end of the list. Opaque: it means nothing to another list.
+	// Example: "kQ3x0aVw9T".
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1283,6 +1287,7 @@ type RecordLoginRequest struct {
 	// The user. Example: 42.
 	Id int64 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	// When. Left out: now, by the database's clock. Not more than a minute ahead of the server's clock.
+	// Example: "2026-11-23T09:15:00Z".
 	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1342,7 +1347,7 @@ func (x *RecordLoginRequest) GetAt() *timestamppb.Timestamp {
 // RecordLoginResponse holds the time that stands.
 type RecordLoginResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The latest login noted for the user.
+	// The latest login noted for the user. Example: "2026-11-23T09:15:00Z".
 	LastLoginAt   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=last_login_at,json=lastLoginAt,proto3" json:"last_login_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1388,9 +1393,9 @@ func (x *RecordLoginResponse) GetLastLoginAt() *timestamppb.Timestamp {
 // What became of one user.
 type BatchCreateUsersResponse_Result struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The user's id, whether it was made now or stood there before.
+	// The user's id, whether it was made now or stood there before. Example: 42.
 	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// True when it was made now; false when the email existed and nothing was changed.
+	// True when it was made now; false when the email existed and nothing was changed. Example: true.
 	Created       bool `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
