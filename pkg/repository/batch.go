@@ -32,7 +32,7 @@ type Batch struct {
 	q        database.Querier
 	conflict Conflict
 	chunked  bool
-	rows     int // most rows in one statement
+	rows     int // most rows in one statement, or 0
 	bytes    int // most bytes in one statement
 	copying  copyChoice
 	metrics  *RepositoryMetrics
@@ -51,10 +51,14 @@ type Batch struct {
 
 var _ BatchInserter = (*Batch)(nil)
 
-// Bounds of a batch. DefaultBatchRows is the plan's DB_BATCH_SIZE.
+// Bounds of one statement. DefaultBatchRows is the plan's DB_BATCH_SIZE, and what
+// commits together chunk by chunk. Where a batch is all or nothing nobody sees its
+// chunks, and twice the rows cost the server less for each; still more would keep
+// it waiting for the first of them.
 const (
-	DefaultBatchRows  = 1000
-	DefaultBatchBytes = 4 << 20
+	DefaultBatchRows     = 1000
+	DefaultStatementRows = 2 * DefaultBatchRows
+	DefaultBatchBytes    = 4 << 20
 	// mostRows is the highest DB_BATCH_SIZE.
 	mostRows = 100_000
 	// longestRow keeps a parameter, with the array around it, below PostgreSQL's 1 GB.
@@ -85,7 +89,8 @@ func ChunkByChunk() BatchOption {
 	return func(b *Batch) error { b.chunked = true; return nil }
 }
 
-// MaxRows bounds the rows of one statement. 1 to 100,000; defaults to 1000.
+// MaxRows bounds the rows of one statement. 1 to 100,000; defaults to 1000 chunk
+// by chunk and to 2,000 all or nothing.
 func MaxRows(n int) BatchOption {
 	return func(b *Batch) error {
 		if n < 1 || n > mostRows {
@@ -116,7 +121,7 @@ func WithBatchMetrics(m *RepositoryMetrics) BatchOption {
 // NewBatch returns an empty batch that writes to the table through q. An Invalid
 // fault names the option whose value is out of range.
 func NewBatch(q database.Querier, table *Table, opts ...BatchOption) (*Batch, error) {
-	b := &Batch{table: table, q: q, rows: DefaultBatchRows, bytes: DefaultBatchBytes}
+	b := &Batch{table: table, q: q, bytes: DefaultBatchBytes}
 	for _, opt := range opts {
 		if err := opt(b); err != nil {
 			return nil, err

@@ -75,7 +75,7 @@ var workloads = []workload{
 // the batch has; copy_x_one_row is the same of COPY, as the ceiling.
 func BenchmarkBatchInserter(b *testing.B) {
 	for _, w := range workloads {
-		for _, n := range []int{1000, 5000, 20000} {
+		for _, n := range []int{1000, 2000, 5000, 20000} {
 			b.Run(fmt.Sprintf("table=%s/rows=%d", w.name, n), func(b *testing.B) {
 				f := newFixture(b)
 				f.exec(b, createNotes)

@@ -18,7 +18,7 @@ import (
 // round trip, in which pgx holds all of it in memory at once. What is larger is
 // streamed: two round trips more, that begin and commit, and less time.
 const (
-	oneTripRows  = 2 * DefaultBatchRows
+	oneTripRows  = DefaultStatementRows
 	oneTripBytes = DefaultBatchBytes
 )
 
@@ -60,17 +60,29 @@ func (b *Batch) Execute(ctx context.Context) error {
 
 // chunks splits a selection by rows and by bytes.
 func (b *Batch) chunks(s selection) []selection {
-	list := make([]selection, 0, s.n/b.rows+1)
+	most := b.statementRows()
+	list := make([]selection, 0, s.n/most+1)
 	from, bytes := 0, 0
 	for i := range s.n {
 		size := int(b.sizes[s.row(i)])
-		if i > from && (i-from >= b.rows || bytes+size > b.bytes) {
+		if i > from && (i-from >= most || bytes+size > b.bytes) {
 			list = append(list, s.part(from, i-from))
 			from, bytes = i, 0
 		}
 		bytes += size
 	}
 	return append(list, s.part(from, s.n-from))
+}
+
+func (b *Batch) statementRows() int {
+	switch {
+	case b.rows > 0:
+		return b.rows
+	case b.chunked:
+		return DefaultBatchRows
+	default:
+		return DefaultStatementRows
+	}
 }
 
 func (b *Batch) executeChunks(ctx context.Context) error {

@@ -27,7 +27,7 @@ type Enhancements struct {
 	Metrics *RepositoryMetrics
 	// Twins picks the side of a twin. Without it the plain side answers.
 	Twins TwinRunner
-	// BatchRows is the DB_BATCH_SIZE of NewBatch. 0 takes DefaultBatchRows.
+	// BatchRows is the DB_BATCH_SIZE of NewBatch, see MaxRows. 0 takes its defaults.
 	BatchRows int
 }
 
