@@ -5,7 +5,7 @@
 SHELL       := /bin/bash -euo pipefail
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help up test check generate bench peers clean build format gofmt vet lint generated tidy contracts race need-go need-postgres need-cc
+.PHONY: help up test check generate bench peers benchmarks clean build format gofmt vet lint generated tidy contracts race need-go need-postgres need-cc
 
 ARGS    ?=
 BASE    ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
@@ -89,6 +89,11 @@ generate: need-go ## write the Go and OpenAPI of api/ and the Go of *.templ (all
 bench: need-go need-postgres ## run the benchmarks
 	@echo "==> go test -bench"
 	@go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+
+benchmarks: build ## write docs/benchmarks.md and the README's table from docs/benchmarks.json
+	@echo "==> docs/benchmarks.md, README.md"
+	@./bin/ovasabi bench report docs/benchmarks.json >docs/benchmarks.md
+	@./bin/ovasabi bench report --into README.md docs/benchmarks.json
 
 clean: ## remove what make built (bin/); data folders and caches stay
 	@echo "==> removing bin/"

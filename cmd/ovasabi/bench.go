@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
 
 	"github.com/ovasabi/ovasabi/internal/bench"
 	"github.com/ovasabi/ovasabi/internal/bench/verb"
@@ -11,7 +12,7 @@ import (
 type benchCmd struct {
 	Run     benchRun     `cmd:"" default:"withargs" help:"Measure before and after, on this machine or on a database of yours."`
 	Compare benchCompare `cmd:"" help:"Compare two reports: what became slower, what faster."`
-	Report  benchReport  `cmd:"" help:"Write a report as Markdown or HTML."`
+	Report  benchReport  `cmd:"" help:"Write a report as Markdown or HTML, or its table into a file."`
 }
 
 type benchRun struct {
@@ -67,16 +68,32 @@ func (c benchCompare) Run(t terminal) error {
 type benchReport struct {
 	File string `arg:"" name:"file" type:"existingfile" help:"A report, written by --json."`
 	HTML bool   `name:"html" help:"Write a page with plots instead of Markdown."`
+	Into string `name:"into" type:"existingfile" placeholder:"FILE" help:"Replace what stands between the benchmark lines of FILE by a short table, instead."`
 }
 
-// Run writes the report to standard output.
+// Run writes the report to standard output, or its table into a file.
 func (c benchReport) Run(t terminal) error {
 	r, err := bench.Read(c.File)
 	if err != nil {
 		return usage(err)
 	}
+	if c.Into != "" {
+		return c.into(r)
+	}
 	if c.HTML {
 		return r.WriteHTML(t.out)
 	}
 	return r.WriteMarkdown(t.out)
+}
+
+func (c benchReport) into(r *bench.Report) error {
+	was, err := os.ReadFile(c.Into)
+	if err != nil {
+		return usage(err)
+	}
+	is, err := r.Into(string(was))
+	if err != nil {
+		return usage(err)
+	}
+	return os.WriteFile(c.Into, []byte(is), 0o644) //nolint:gosec // a README is meant to be read by others
 }

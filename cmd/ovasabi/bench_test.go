@@ -41,12 +41,19 @@ func TestBenchRefusesWhatItCannotRun(t *testing.T) {
 	}
 }
 
-// TestThePublishedBenchmarksAreOfTheirFile holds docs/benchmarks.md to what the command makes.
+// TestThePublishedBenchmarksAreOfTheirFile holds docs/benchmarks.md and the README's table to what the command makes.
 func TestThePublishedBenchmarksAreOfTheirFile(t *testing.T) {
 	docs := filepath.Join("..", "..", "docs")
 	code, out, err := runBench(t, "report", filepath.Join(docs, "benchmarks.json"))
 	require.Equal(t, exitDone, code, err)
-	require.Equal(t, readFile(t, filepath.Join(docs, "benchmarks.md")), out, "run: ovasabi bench report docs/benchmarks.json > docs/benchmarks.md")
+	require.Equal(t, readFile(t, filepath.Join(docs, "benchmarks.md")), out, "run: make benchmarks")
+
+	copied := filepath.Join(t.TempDir(), "README.md")
+	readme := readFile(t, filepath.Join("..", "..", "README.md"))
+	require.NoError(t, os.WriteFile(copied, []byte(strings.Replace(readme, "times better", "times worse", 1)), 0o600))
+	code, _, err = runBench(t, "report", "--into", copied, filepath.Join(docs, "benchmarks.json"))
+	require.Equal(t, exitDone, code, err)
+	require.Equal(t, readme, readFile(t, copied), "run: make benchmarks")
 
 	code, out, err = runBench(t, "compare", filepath.Join(docs, "benchmarks.json"), filepath.Join(docs, "benchmarks.json"))
 	require.Equal(t, exitDone, code, err)

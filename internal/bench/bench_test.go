@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,7 +89,16 @@ func checkFigures(t *testing.T, name string, f bench.Figures) {
 	}
 }
 
-// checkCounts asserts what has no noise.
+// most is what one call of after may allocate and touch at most: counts, which are
+// the same on every machine. A change that raises one has made every call dearer.
+var most = map[string]struct{ allocs, pages float64 }{
+	"content_by_id":    {54, 4},
+	"user_by_id":       {56, 4},
+	"product_by_id":    {57, 4},
+	"events_of_entity": {60, 12},
+}
+
+// checkCounts asserts what has no noise: round trips, allocations and pages.
 func checkCounts(t *testing.T, found map[string]bench.Scenario) {
 	t.Helper()
 	for _, c := range found["query_response"].Cases {
@@ -103,11 +113,34 @@ func checkCounts(t *testing.T, found map[string]bench.Scenario) {
 		if before.Allocs == nil || after.Allocs == nil || *after.Allocs >= *before.Allocs {
 			t.Errorf("%s: after must allocate less than before: %v and %v", c.Name, deref(after.Allocs), deref(before.Allocs))
 		}
+		if bound, ok := most[c.Name]; ok && (*after.Allocs > bound.allocs || *after.Buffers > bound.pages) {
+			t.Errorf("%s: %v allocations and %v pages a call after, at most %v and %v", c.Name, *after.Allocs, *after.Buffers, bound.allocs, bound.pages)
+		}
+	}
+	for _, c := range found["bulk_insert"].Cases[:3] {
+		before, after := c.Variants["before"], c.Variants["after"]
+		if rows := *after.RowsPerS / after.OpsPerS; *before.RoundTrips != math.Round(rows)+3 || *after.RoundTrips != 1 {
+			t.Errorf("%s: %v round trips before and %v after, not one a row, BEGIN, set_config and COMMIT, and one", c.Name, *before.RoundTrips, *after.RoundTrips)
+		}
 	}
 	batches := found["bulk_insert"].Cases[2]
-	before, after := batches.Variants["before"], batches.Variants["after"]
-	if *after.Allocs*4 > *before.Allocs {
+	if before, after := batches.Variants["before"], batches.Variants["after"]; *after.Allocs*4 > *before.Allocs {
 		t.Errorf("a batch must allocate less than a quarter of row by row: %g and %g", *after.Allocs, *before.Allocs)
+	}
+	checkFeedPages(t, found["feed"])
+}
+
+// checkFeedPages holds a feed to the pages of its own rows, whatever the campaign holds.
+func checkFeedPages(t *testing.T, feed bench.Scenario) {
+	t.Helper()
+	var pages []float64
+	for _, c := range feed.Cases {
+		if strings.HasSuffix(c.Name, " rows") {
+			pages = append(pages, *c.Variants["after"].Buffers)
+		}
+	}
+	if first, last := pages[0], pages[len(pages)-1]; len(pages) < 2 || last > first*3 {
+		t.Errorf("the feed touches %v pages in the smallest campaign and %v in the largest", first, last)
 	}
 }
 

@@ -40,9 +40,12 @@ func bulkInsert(ctx context.Context, s *stage) (Scenario, error) {
 		return Scenario{}, err
 	}
 	found := Scenario{Of: "one batch of events, stored and committed, on disk"}
-	for _, size := range []int{s.pick(100, 10), s.pick(1000, 50), s.pick(5000, 100)} {
-		name := fmt.Sprintf("%d rows", size)
-		f, err := measure(ctx, s.plan(10, name), w.ways(size, max(s.pick(1000, 100)/size, 1)))
+	for _, one := range []struct{ size, batches int }{{s.pick(100, 10), s.pick(10, 2)}, {s.pick(1000, 50), s.pick(3, 1)}, {s.pick(5000, 100), 1}} {
+		name := fmt.Sprintf("%d rows", one.size)
+		f, err := measure(ctx, s.plan(10, name), w.ways(one.size, one.batches))
+		if err == nil {
+			err = w.countBatch(ctx, one.size, &f)
+		}
 		if err != nil {
 			return found, err
 		}

@@ -52,7 +52,7 @@ func generatedColumns(ctx context.Context, s *stage) (Scenario, error) {
 	}
 	stored, virtual := adding("adding_stored", "STORED"), adding("adding_virtual", "VIRTUAL")
 	stored.name, virtual.name = "before", "after"
-	if found.Figures, err = measure(ctx, s.plan(6, "adding"), []way{stored, virtual}); err != nil {
+	if found.Figures, err = measure(ctx, s.plan(8, "adding"), []way{stored, virtual}); err != nil {
 		return found, err
 	}
 	for _, table := range []string{"plain", "stored", "virtual"} {
@@ -101,7 +101,7 @@ func (s *stage) readingNames(ctx context.Context, l *laboratory, rows int) (Case
 		}
 		ways = append(ways, way{name: name, block: l.asking(3, texts[name], func(int) []any { return nil })})
 	}
-	f, err := measure(ctx, s.plan(6, "reading"), ways)
+	f, err := measure(ctx, s.plan(8, "reading"), ways)
 	return Case{Name: fmt.Sprintf("reading %d names", rows), Figures: f}, err
 }
 
@@ -112,7 +112,7 @@ func (s *stage) writingNames(ctx context.Context, l *laboratory, rows int) (Case
 			return l.do(ctx, `DELETE FROM laboratory.`+table+` WHERE id > 10000000`, `VACUUM laboratory.`+table)
 		}, block: timed(func(ctx context.Context) error { return l.do(ctx, fmt.Sprintf(insertPeople, table, n)) })}
 	}
-	f, err := measure(ctx, s.plan(6, "writing"), []way{writing("no column", "plain"), writing("before", "stored"), writing("after", "virtual")})
+	f, err := measure(ctx, s.plan(8, "writing"), []way{writing("no column", "plain"), writing("before", "stored"), writing("after", "virtual")})
 	if err == nil {
 		err = l.do(ctx, `DELETE FROM laboratory.plain WHERE id > 10000000`, `DELETE FROM laboratory.stored WHERE id > 10000000`, `DELETE FROM laboratory.virtual WHERE id > 10000000`,
 			`VACUUM laboratory.plain`, `VACUUM laboratory.stored`, `VACUUM laboratory.virtual`)

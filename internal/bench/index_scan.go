@@ -145,7 +145,7 @@ func indexScan(ctx context.Context, s *stage) (Scenario, error) {
 	found.promise(indexTarget)
 	for _, one := range r.reads {
 		own := draws(s.pick(60, 10), s.o.Seed, []*read{one}, r.campaigns)
-		f, err := measure(ctx, s.plan(6, one.name), x.ways(s.pick(30, 5), own))
+		f, err := measure(ctx, s.plan(8, one.name), x.ways(s.pick(30, 5), own))
 		if err != nil {
 			return found, err
 		}

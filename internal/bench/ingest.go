@@ -48,7 +48,7 @@ func ingest(ctx context.Context, s *stage) (Scenario, error) {
 	}
 	found := Scenario{Of: "one event, sent alone and answered after its commit, on disk"}
 	for _, callers := range []int{s.pick(16, 2), s.pick(256, 8)} {
-		p := s.plan(6, fmt.Sprintf("%d senders", callers))
+		p := s.plan(8, fmt.Sprintf("%d senders", callers))
 		p.by = byThroughput
 		f, err := measure(ctx, p, []way{
 			{name: "before", before: w.empty, block: atOnce(callers, s.pick(800, 20), plain), rows: 1},

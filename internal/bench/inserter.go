@@ -41,6 +41,7 @@ type inserter struct {
 	owner    *pgxpool.Pool
 	onPlain  *pgxpool.Pool // the owner's on the plain schema
 	peers    []openPeer
+	pair     *pair
 	draw     *generator
 	written  int
 	campaign int64
@@ -166,7 +167,7 @@ func (s *stage) inserter(ctx context.Context) (*inserter, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &inserter{campaign: 1, draw: newGenerator(population{campaigns: 3, skew: 1}, s.o.Seed, "bulk")}
+	w := &inserter{campaign: 1, pair: pair, draw: newGenerator(population{campaigns: 3, skew: 1}, s.o.Seed, "bulk")}
 	var closers []func()
 	closeAll := func() {
 		for _, c := range closers {
@@ -288,6 +289,38 @@ func (w *inserter) storeTheSame(ctx context.Context, n int, ways []inserted, row
 		if stored != n || hash != first {
 			return fault.New(fault.Conflict, "%s stored other rows than before (%d of %d): a comparison of times would mean nothing", one.name, stored, n)
 		}
+	}
+	return nil
+}
+
+// countBatch adds the round trips of a batch in both ways, over connections that count.
+func (w *inserter) countBatch(ctx context.Context, size int, f *Figures) error {
+	plain, err := openPlain(w.pair.plain.app, 1, true)
+	if err != nil {
+		return err
+	}
+	defer plain.close()
+	full, err := openFull(ctx, w.pair.newest.app, fullOptions{conns: 1, counted: true, unlimited: true})
+	if err != nil {
+		return err
+	}
+	defer full.close()
+	counting := &inserter{plain: plain, full: full, campaign: w.campaign}
+	for _, side := range []struct {
+		name  string
+		trips func() int64
+		write func(context.Context, [][]any) error
+	}{{"before", plain.wire.RoundTrips, counting.rowByRow}, {"after", full.wire.RoundTrips, counting.batched}} {
+		if err := side.write(ctx, w.rows(size)); err != nil { // connects and prepares
+			return err
+		}
+		from := side.trips()
+		if err := side.write(ctx, w.rows(size)); err != nil {
+			return err
+		}
+		v := f.Variants[side.name]
+		v.RoundTrips = new(float64(side.trips() - from))
+		f.Variants[side.name] = v
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (n *neighbours) beside(f *fullSide, callers int, noisyCalls *atomic.Int64) 
 // quietReads are reads with a pause of a millisecond between them, which is not counted.
 func (n *neighbours) quietReads(ctx context.Context, f *fullSide, round int) (sample, error) {
 	var s sample
-	block, dest := n.s.pick(80, 10), row(n.page.fields)
+	block, dest := n.s.pick(150, 10), row(n.page.fields)
 	for i := range block {
 		if s.elapsed > quietTime {
 			break
@@ -130,7 +130,7 @@ func isolation(ctx context.Context, s *stage) (Scenario, error) {
 	}
 	defer share.close()
 	var work [4]atomic.Int64
-	p := s.plan(6, "quiet beside noisy")
+	p := s.plan(8, "quiet beside noisy")
 	p.by = byP99
 	figures, err := measure(ctx, p, []way{
 		{name: "alone", block: n.beside(unlimited, 0, &work[0])},

@@ -11,7 +11,7 @@ import (
 var markdownText string
 
 var functions = template.FuncMap{
-	"figure": figure, "optional": optional, "ratio": ratioText, "target": targetText, "goal": goalText, "cell": cell, "headline": headlineText,
+	"figure": figure, "optional": optional, "ratio": ratioText, "target": targetText, "goal": goalText, "times": timesText, "cell": cell, "headline": headlineText,
 	"bar":     func(v, longest float64) string { return bar(v / longest) },
 	"longest": longest,
 	// A pointer is true in a template whatever it points at.

@@ -104,6 +104,13 @@ func figures(p plan, ways []way, samples [][]sample) Figures {
 		}
 	}
 	f.Ratio, f.RatioLow, f.RatioHigh = ratioOf(costs[p.before], costs[p.after], p.seed)
+	for name, v := range f.Variants {
+		if name != p.after {
+			v.Times = &Times{}
+			v.Times.Ratio, v.Times.Low, v.Times.High = ratioOf(costs[name], costs[p.after], p.seed)
+			f.Variants[name] = v
+		}
+	}
 	return f
 }
 

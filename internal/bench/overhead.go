@@ -100,7 +100,9 @@ func (l *layer) ways(block int, what *read, calls []call, peer reading) []way {
 	ways := []way{
 		turn("before", func(ctx context.Context, c call) error { return all(l.raw.Query(ctx, what.plain, c.args...)) }),
 		turn("repository, unscoped", func(ctx context.Context, c call) error { return all(l.unscoped.Query(ctx, what.declared, c.args...)) }),
-		turn("scope alone", func(ctx context.Context, c call) error { return all(l.f.scope.Query(in(ctx, c.id), what.plain, c.args...)) }),
+		turn("scope alone", func(ctx context.Context, c call) error {
+			return all(l.f.scope.Query(in(ctx, c.id), what.plain, c.args...))
+		}),
 		turn("after", func(ctx context.Context, c call) error { return l.f.read(ctx, c.id, what.declared, c.args, dest, nil) }),
 		turn("pgx, scoped by a transaction", func(ctx context.Context, c call) error {
 			return pgx.BeginFunc(ctx, l.f.pool, func(tx pgx.Tx) error {

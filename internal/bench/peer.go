@@ -74,9 +74,9 @@ func (e Event) shown() string {
 	})
 }
 
-func number8(n int64) *pgtype.Int8             { return &pgtype.Int8{Int64: n, Valid: true} }
-func words(s string) *pgtype.Text              { return &pgtype.Text{String: s, Valid: true} }
-func jsonText(s string) *[]byte                { return new([]byte(s)) }
+func number8(n int64) *pgtype.Int8            { return &pgtype.Int8{Int64: n, Valid: true} }
+func words(s string) *pgtype.Text             { return &pgtype.Text{String: s, Valid: true} }
+func jsonText(s string) *[]byte               { return new([]byte(s)) }
 func instant(t time.Time) *pgtype.Timestamptz { return &pgtype.Timestamptz{Time: t, Valid: true} }
 
 // openPeer is a peer that is open.

@@ -139,7 +139,7 @@ func queryResponse(ctx context.Context, s *stage) (Scenario, error) {
 		alone.share = 1
 		own := draws(s.pick(200, 20), s.o.Seed, []*read{&alone}, r.campaigns)
 		sub := &readers{p: r.p, f: r.f, pair: r.pair, reads: []*read{&alone}, campaigns: r.campaigns}
-		f, err := measure(ctx, s.plan(6, one.name), sub.bothWays(s.pick(50, 5), own))
+		f, err := measure(ctx, s.plan(8, one.name), sub.bothWays(s.pick(50, 5), own))
 		if err == nil {
 			err = s.countCalls(ctx, sub, &f, own[:min(len(own), 20)])
 		}

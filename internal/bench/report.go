@@ -103,6 +103,16 @@ type Variant struct {
 	Buffers *float64 `json:"buffers_per_op,omitempty"`
 	// RowsPerS is set where an operation writes several rows.
 	RowsPerS *float64 `json:"rows_per_s,omitempty"`
+	// Times is how many times more than after this variant costs, by what the
+	// Figures' ratio is of; nil for after itself.
+	Times *Times `json:"times_after,omitempty"`
+}
+
+// Times is a ratio with its 95% interval.
+type Times struct {
+	Ratio float64 `json:"ratio"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
 }
 
 // Goal is a figure that the project wants to reach.

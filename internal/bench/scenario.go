@@ -37,7 +37,7 @@ type Options struct {
 	// Held are scenarios that an earlier part of the run has: they are left out.
 	Held   []string
 	Seed   uint64
-	Remark  string
+	Remark string
 	// Progress hears what is going on, in lines for a person.
 	Progress func(line string)
 	Log      *slog.Logger

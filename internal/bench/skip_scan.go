@@ -105,7 +105,7 @@ func (s *stage) skipCase(ctx context.Context, l *laboratory, leading string, q s
 			return Case{}, fault.New(fault.Conflict, "the two sets of indexes give %d and %d ids", len(was), len(is))
 		}
 	}
-	f, err := measure(ctx, s.plan(6, q.name), []way{
+	f, err := measure(ctx, s.plan(10, q.name), []way{
 		{name: "before", block: l.asking(s.pick(30, 5), separate, q.args)},
 		{name: "after", block: l.asking(s.pick(30, 5), wide, q.args)},
 	})

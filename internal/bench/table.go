@@ -99,6 +99,14 @@ func writeVariants(t io.Writer, f Figures) {
 	}
 }
 
+// timesText is how many times more than after a variant costs.
+func timesText(v Variant) string {
+	if v.Times == nil {
+		return "1"
+	}
+	return fmt.Sprintf("%s (%s – %s)", figure(v.Times.Ratio), figure(v.Times.Low), figure(v.Times.High))
+}
+
 func ratioText(f Figures) string {
 	return fmt.Sprintf("%s× (95%%: %s to %s), by %s", figure(f.Ratio), figure(f.RatioLow), figure(f.RatioHigh), f.RatioOf)
 }
