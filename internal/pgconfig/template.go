@@ -156,6 +156,8 @@ func (r *renderer) statements() {
 	loaded := splitList(libraries.Value)
 	for _, l := range loaded {
 		if strings.Trim(l, `"`) == library {
+			// In a file of its own it must stand there again, or the next start loads nothing.
+			r.set("shared_preload_libraries", "", libraries.Value, "What is loaded now: pg_stat_statements, the figures of every statement, is among it.")
 			r.set(library+".track", "all", "all", "The template's value: statements inside functions count by themselves.")
 			r.set(library+".track_utility", "on", "on", "The template's value: DDL, COPY and VACUUM count as well. Their texts are kept as they are: never set a password in one.")
 			return
