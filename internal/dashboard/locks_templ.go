@@ -111,7 +111,7 @@ func locksFigures(l *monitoring.Locks, piles []monitoring.PileUp, s *monitoring.
 			return templ_7745c5c3_Err
 		}
 		if len(piles) == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<p class=\"empty\">None since this process started.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<p class=\"empty\">None that is remembered.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

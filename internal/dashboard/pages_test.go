@@ -250,3 +250,27 @@ func TestSlowQueryIsOpenedByHand(t *testing.T) {
 	}
 	require.EqualValues(t, 1, slow.Count)
 }
+
+// What maintenance did, and what others than the statistics found, stands on the page.
+func TestMaintenanceAndFindingsOfOthersAreShown(t *testing.T) {
+	s := start(t)
+	ids := s.fill(t)
+	_, err := s.DB.Owner(t).Exec(t.Context(), `
+INSERT INTO ovasabi.maintenance_log (action, object, reason, ended_at, outcome, detail)
+VALUES ('reindex', 'ovasabi.idx_content_campaign_skip', 'half of its 80 MB are empty', now() + interval '3 s', 'done', '41 MB afterwards'),
+    ('vacuum', 'ovasabi.service_event', '90 000 dead rows', NULL, 'running', '')`)
+	require.NoError(t, err)
+	s.Found.Store(&monitoring.Finding{
+		ID: "generated_value_fails", Severity: "error", Object: "ovasabi.service_product_main",
+		Evidence: "a row in page 3 cannot be read", Remedy: "make the expression total",
+	})
+	s.collected(t)
+	operator := s.token(t, token.Operator, ids...)
+	_, body := s.get(t, operator, "/dashboard/vacuum")
+	for _, want := range []string{"half of its 80 MB are empty", "41 MB afterwards", "reindex", ">running<"} {
+		require.Contains(t, body, want)
+	}
+	_, body = s.get(t, operator, "/dashboard/findings")
+	require.Contains(t, body, "make the expression total")
+	require.Contains(t, body, "generated_value_fails")
+}

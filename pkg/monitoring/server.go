@@ -23,6 +23,8 @@ type Server struct {
 	// in this database. StatementsLoaded tells whether the server counts at all.
 	StatementsSchema string `json:"statements_schema"`
 	StatementsLoaded bool   `json:"statements_loaded"`
+	// MaintenanceLogged tells whether the schema has a maintenance log that the role may read: from phase 4 on.
+	MaintenanceLogged bool `json:"maintenance_logged"`
 }
 
 // Database is pg_stat_database for the database that is watched.

@@ -23,8 +23,10 @@ type Snapshot struct {
 	Activity     []Activity    `json:"activity"`
 	Transactions []Transaction `json:"transactions"`
 	Statements   *Statements   `json:"statements"`
-	Replication  *Replication  `json:"replication"`
-	Settings     []Setting     `json:"settings"`
+	// Maintenance is the newest of the maintenance log; nil where there is none.
+	Maintenance []Maintenance `json:"maintenance"`
+	Replication *Replication  `json:"replication"`
+	Settings    []Setting     `json:"settings"`
 	// SettingChanges are the latest changes that were seen, newest first.
 	SettingChanges []SettingChange `json:"setting_changes"`
 	// DatabaseBytes is the size of all files of the database.
