@@ -75,7 +75,7 @@ func (s *Snapshot) rates(before *Snapshot) {
 		s.IO.rates(before.IO, s.Since)
 	}
 	if s.Database != nil {
-		s.Database.rates(before.Database, s.Since)
+		s.Database.rates(before.Database, s.At, s.Since)
 	}
 	if s.WAL != nil {
 		s.WAL.rates(before.WAL, s.Since)
