@@ -191,6 +191,12 @@ func TestEveryPageInChromium(t *testing.T) {
 	b := openBrowser(t) // fails the test if any of the pages writes an error
 	b.signIn(s, s.token(t, token.Operator, ids...))
 	b.do(chromedp.Navigate(s.URL + "/dashboard/"))
+	b.until(isLive)
+	t.Log("the overview: " + eval[string](b, `(() => {
+		const page = performance.getEntriesByType("navigation")[0];
+		const bytes = [page, ...performance.getEntriesByType("resource")].reduce((sum, e) => sum + e.transferSize, 0);
+		return Math.round(page.loadEventEnd) + " ms until it was loaded, " + Math.round(bytes / 1000) + " kB with all its assets";
+	})()`))
 	for _, page := range everyPage[1:10] {
 		b.do(chromedp.Click(chromedp.CSS(`nav a[href="/dashboard/` + page + `"]`)))
 		b.until(fmt.Sprintf(`location.pathname === "/dashboard/%s" && %s`, page, isLive))
