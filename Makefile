@@ -81,10 +81,12 @@ race: need-go need-postgres need-cc ## run every test under the race detector
 	  (cd $$module && CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(ARGS) ./...); \
 	done
 
-generate: need-go ## write the Go and OpenAPI of api/ and the Go of *.templ (all of it is committed)
+generate: need-go ## write the Go and OpenAPI of api/, the Go of *.templ, the Grafana dashboards (all of it is committed)
 	@echo "==> buf generate"
 	@$(BUF) generate
 	@if [ -n "$$(find . -name '*.templ' -print -quit)" ]; then echo "==> templ generate"; $(TEMPL) generate; fi
+	@echo "==> deploy/grafana/dashboards"
+	@rm -rf deploy/grafana/dashboards && cd deploy/grafana/generate && go run . ../dashboards
 
 bench: need-go need-postgres ## run the benchmarks
 	@echo "==> go test -bench"

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
+
+	"github.com/mattn/go-isatty"
 
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/monitoring"
@@ -54,6 +57,14 @@ func (c statsCmd) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 	}
 }
 
+// cleared begins the next look at the top of a terminal, and below the last one elsewhere.
+func (c statsCmd) cleared(t terminal) string {
+	if f, ok := t.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		return "\x1b[H\x1b[2J" // to the corner, and clear: ECMA-48
+	}
+	return "\n"
+}
+
 func (c statsCmd) show(ctx context.Context, t terminal, collector *monitoring.PG18StatsCollector) error {
 	if _, err := collector.CollectLocks(ctx); err != nil { // so that the snapshot holds them
 		return err
@@ -66,7 +77,7 @@ func (c statsCmd) show(ctx context.Context, t terminal, collector *monitoring.PG
 		return printJSON(t.out, snapshot)
 	}
 	if c.Watch {
-		fmt.Fprintf(t.out, "\n%s\n", time.Now().Format(time.TimeOnly))
+		fmt.Fprintf(t.out, "%s%s\n", c.cleared(t), time.Now().Format(time.TimeOnly))
 	}
 	return monitoring.WriteStats(t.out, snapshot)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/token"
+	"github.com/ovasabi/ovasabi/pkg/monitoring"
 )
 
 // browser is a Chromium with one tab.
@@ -165,7 +166,18 @@ func TestFiguresChangeWithoutReloading(t *testing.T) {
 	eval[int](b, `window.mark = 1`)
 	first := eval[string](b, `document.querySelector("#live time").dateTime`)
 	b.until(fmt.Sprintf(`document.querySelector("#live time").dateTime !== %q`, first))
+	// What was found meanwhile is counted in the navigation of every page.
+	const count = `Number(document.getElementById("findings-count").textContent)`
+	before := eval[int](b, count)
+	s.Found.Store(&monitoring.Finding{ID: "index_corrupt", Severity: "error", Object: "x", Evidence: "y", Remedy: "z"})
+	b.until(fmt.Sprintf("%s === %d", count, before+1))
 	require.Equal(t, 1, eval[int](b, `window.mark`), "the page was not loaded again")
+	// How far back the plots go is chosen by keyboard or mouse, and remembered.
+	b.do(chromedp.Click(chromedp.CSS(`.ranges label:last-child`)))
+	b.until(`document.querySelector('input[name="range"]:checked').value === "86400"`)
+	b.do(chromedp.Navigate(s.URL + "/dashboard/io"))
+	b.until(isLive)
+	b.until(`document.querySelector('input[name="range"]:checked').value === "86400"`)
 }
 
 func TestSearchByHand(t *testing.T) {

@@ -39,8 +39,9 @@ type Dependencies struct {
 	Pool *pgxpool.Pool
 	// Loads returns what campaigns have running, such as Admission.Loads; may be nil.
 	Loads func() []campaign.Load
-	// Findings adds what others have found, such as the doctor; may be nil.
-	Findings func() []monitoring.Finding
+	// Sources are those who find something besides the statistics: asked here while
+	// there is no snapshot, by the collector afterwards.
+	Sources []monitoring.FindingSource
 }
 
 // Dashboard is the page. It is safe for concurrent use and has no goroutines of

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,7 +44,8 @@ type site struct {
 	Keys      *token.Keys
 	Twins     *twin.Runner
 	Content   *content.Service
-	Stop      func() // ends the web server and the collector
+	Found     atomic.Pointer[monitoring.Finding] // by another source than the statistics
+	Stop      func()                             // ends the web server and the collector
 }
 
 // start starts a site that ends with the test.
@@ -71,7 +73,7 @@ func start(t *testing.T, change ...func(*dashboard.Dependencies)) *site {
 	t.Cleanup(s.Twins.Close)
 	s.Collector, err = monitoring.NewPG18StatsCollector(s.DB.Monitor(t), monitoring.Options{
 		Interval: 500 * time.Millisecond, LockInterval: 200 * time.Millisecond, LongTransaction: time.Second,
-		Client: s.Tracer, Pool: s.App.Pool, Log: log,
+		Client: s.Tracer, Pool: s.App.Pool, Sources: []monitoring.FindingSource{s.others()}, Log: log,
 	})
 	require.NoError(t, err)
 
@@ -121,6 +123,16 @@ func (s *site) serve(t *testing.T, log *slog.Logger, page *dashboard.Dashboard) 
 		require.NoError(t, <-done)
 	})
 	t.Cleanup(s.Stop)
+}
+
+// others is a source that finds what a test says, as the watch over integrity does.
+func (s *site) others() monitoring.FindingSource {
+	return monitoring.SourceFunc("integrity", func() ([]monitoring.Finding, time.Time) {
+		if f := s.Found.Load(); f != nil {
+			return []monitoring.Finding{*f}, time.Now()
+		}
+		return nil, time.Time{}
+	})
 }
 
 // fill makes two campaigns with content and events, as the owner.

@@ -191,6 +191,12 @@ func TestEveryPageInChromium(t *testing.T) {
 	b := openBrowser(t) // fails the test if any of the pages writes an error
 	b.signIn(s, s.token(t, token.Operator, ids...))
 	b.do(chromedp.Navigate(s.URL + "/dashboard/"))
+	b.until(isLive)
+	t.Log("the overview: " + eval[string](b, `(() => {
+		const page = performance.getEntriesByType("navigation")[0];
+		const bytes = [page, ...performance.getEntriesByType("resource")].reduce((sum, e) => sum + e.transferSize, 0);
+		return Math.round(page.loadEventEnd) + " ms until it was loaded, " + Math.round(bytes / 1000) + " kB with all its assets";
+	})()`))
 	for _, page := range everyPage[1:10] {
 		b.do(chromedp.Click(chromedp.CSS(`nav a[href="/dashboard/` + page + `"]`)))
 		b.until(fmt.Sprintf(`location.pathname === "/dashboard/%s" && %s`, page, isLive))
@@ -249,4 +255,28 @@ func TestSlowQueryIsOpenedByHand(t *testing.T) {
 		}
 	}
 	require.EqualValues(t, 1, slow.Count)
+}
+
+// What maintenance did, and what others than the statistics found, stands on the page.
+func TestMaintenanceAndFindingsOfOthersAreShown(t *testing.T) {
+	s := start(t)
+	ids := s.fill(t)
+	_, err := s.DB.Owner(t).Exec(t.Context(), `
+INSERT INTO ovasabi.maintenance_log (action, object, reason, ended_at, outcome, detail)
+VALUES ('reindex', 'ovasabi.idx_content_campaign_skip', 'half of its 80 MB are empty', now() + interval '3 s', 'done', '41 MB afterwards'),
+    ('vacuum', 'ovasabi.service_event', '90 000 dead rows', NULL, 'running', '')`)
+	require.NoError(t, err)
+	s.Found.Store(&monitoring.Finding{
+		ID: "generated_value_fails", Severity: "error", Object: "ovasabi.service_product_main",
+		Evidence: "a row in page 3 cannot be read", Remedy: "make the expression total",
+	})
+	s.collected(t)
+	operator := s.token(t, token.Operator, ids...)
+	_, body := s.get(t, operator, "/dashboard/vacuum")
+	for _, want := range []string{"half of its 80 MB are empty", "41 MB afterwards", "reindex", ">running<"} {
+		require.Contains(t, body, want)
+	}
+	_, body = s.get(t, operator, "/dashboard/findings")
+	require.Contains(t, body, "make the expression total")
+	require.Contains(t, body, "generated_value_fails")
 }

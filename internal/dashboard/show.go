@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -87,20 +88,22 @@ func (d *Dashboard) snapshot() *monitoring.Snapshot {
 	return s
 }
 
-// findings are those of the statistics, of the twins and of others.
+// findings are those of the newest snapshot, which holds those of all sources.
+// Where there is none, the sources are asked themselves.
 func (d *Dashboard) findings() []monitoring.Finding {
-	found := []monitoring.Finding{}
 	if s := d.snapshot(); s != nil {
-		found = append(found, s.Findings...)
+		return s.Findings
 	}
-	for _, f := range d.Twins.Findings() {
-		found = append(found, monitoring.Finding(f))
-	}
-	if d.Findings != nil {
-		found = append(found, d.Findings()...)
+	found := []monitoring.Finding{}
+	for _, source := range d.Sources {
+		more, _ := source.Findings()
+		found = append(found, more...)
 	}
 	return found
 }
+
+// gap is a time without points in which nobody looked, such as a restart: no line is drawn over it.
+const gap = 3 * time.Minute
 
 // series answers with the points of the plots: times, then a column for each series.
 func (d *Dashboard) series(w http.ResponseWriter, r *http.Request) {
@@ -113,6 +116,12 @@ func (d *Dashboard) series(w http.ResponseWriter, r *http.Request) {
 		columns[i] = make([]any, 0, len(points))
 	}
 	for i := range points {
+		if i > 0 && points[i].At.Sub(points[i-1].At) > gap {
+			columns[0] = append(columns[0], float64(points[i-1].At.Add(gap/2).UnixMilli())/1000)
+			for j := range columns[1:] {
+				columns[j+1] = append(columns[j+1], nil)
+			}
+		}
 		for j, v := range numbers(&points[i]) {
 			columns[j] = append(columns[j], v)
 		}

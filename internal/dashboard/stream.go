@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"github.com/ovasabi/ovasabi/internal/drain"
 	"github.com/ovasabi/ovasabi/internal/server"
 	"github.com/ovasabi/ovasabi/internal/token"
@@ -118,6 +120,7 @@ func (s *stream) patch(ctx context.Context) error {
 		_, problem := s.d.problem(s.r, err)
 		part = liveBox(problem)
 	}
+	part = templ.Join(part, findingsCount(len(s.d.findings())))
 	var html bytes.Buffer
 	if err := part.Render(ctx, &html); err != nil {
 		return err

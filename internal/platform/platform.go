@@ -262,6 +262,7 @@ func (p *Platform) openServer() error {
 	page := dashboard.New(dashboard.Dependencies{
 		Log: p.log, Collector: p.collector, Tracer: p.tracer, Scope: p.Scope,
 		Pool: p.DB.Pool, Content: documents, Events: p.events, Twins: p.twins, Flags: p.DB, Loads: p.admission.Loads,
+		Sources: p.findingSources(),
 	})
 	p.server, err = server.New(p.config.Server, server.Dependencies{
 		Log: p.log, Registry: p.registry, Ring: p.ring, Revocations: p.revocations, Traces: p.telemetry.Traces(),

@@ -134,6 +134,7 @@ func (s *scrape) server(v *Snapshot) {
 		send(s, serverInfo, new(1.0), sv.Version, sv.IOMethod, strconv.FormatBool(sv.Checksums))
 		send(s, startedAt, new(float64(sv.StartedAt.Unix())))
 		send(s, maxConnections, &sv.MaxConnections)
+		send(s, freezeMaxAge, &sv.FreezeMaxAge)
 	}
 	if d := v.Database; d != nil {
 		send(s, commits, d.XactCommit)

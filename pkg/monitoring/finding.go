@@ -105,9 +105,9 @@ func (t *Thresholds) ofServer(s *Snapshot) (found []Finding) {
 			fmt.Sprintf("%d pages failed their checksum since the statistics were reset", *d.ChecksumFailures),
 			"check the disk, restore the pages from a backup, and run pg_amcheck"})
 	}
-	if d := s.Database; d != nil && d.NewDeadlocks != nil && *d.NewDeadlocks > 0 {
+	if d := s.Database; d != nil && d.RecentDeadlocks > 0 {
 		found = append(found, Finding{"locks.deadlock", severityWarning, "deadlocks",
-			fmt.Sprintf("%d since the look before", *d.NewDeadlocks),
+			fmt.Sprintf("%d within ten minutes", d.RecentDeadlocks),
 			"take locks in one order everywhere; the server's log names the statements"})
 	}
 	found = append(found, t.ofDisk(s.Disk)...)

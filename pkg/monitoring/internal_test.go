@@ -144,12 +144,32 @@ func TestTreeEndsOnRings(t *testing.T) {
 	require.True(t, seen[1] && seen[2] && seen[3], "everybody stands in the tree")
 }
 
+// What happens in a moment is told for ten minutes, not until the next look.
+func TestADeadlockIsToldForTenMinutes(t *testing.T) {
+	at := time.Now()
+	var before *Database
+	look := func(deadlocks int64) int64 {
+		at = at.Add(time.Minute)
+		d := &Database{Deadlocks: &deadlocks}
+		d.rates(before, at, time.Minute)
+		before = d
+		return d.RecentDeadlocks
+	}
+	look(3)
+	require.EqualValues(t, 2, look(5))
+	for range 8 {
+		require.EqualValues(t, 2, look(5))
+	}
+	require.EqualValues(t, 3, look(6))
+	require.EqualValues(t, 1, look(6), "the older ones are forgotten")
+}
+
 func TestFindingsOfServerFigures(t *testing.T) {
 	at := time.Now()
 	thresholds := DefaultThresholds()
 	s := &Snapshot{
 		At: at, Server: &Server{Monitor: true, Checksums: true, FreezeMaxAge: 200},
-		Database:     &Database{OldestXIDAge: 1 << 31 * 9 / 10, NewDeadlocks: new(int64(1)), ChecksumFailures: new(int64(2))},
+		Database:     &Database{OldestXIDAge: 1 << 31 * 9 / 10, RecentDeadlocks: 1, ChecksumFailures: new(int64(2))},
 		Pool:         &Pool{Used: 10, Max: 10},
 		Client:       &ClientFigures{NewRollbacks: new(int64(30)), NewCommits: new(int64(70))},
 		Replication:  &Replication{Standbys: []Standby{{Standby: "b", ReplayLagS: new(60.0)}}, Slots: []Slot{{Slot: "old", KeptBytes: new(int64(2 << 30))}}},

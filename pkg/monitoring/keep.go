@@ -90,8 +90,9 @@ func (c *PG18StatsCollector) recall() {
 		return
 	case err != nil:
 		aside := path + ".unreadable"
+		err = errors.Join(err, os.Rename(path, aside))
 		c.options.Log.Warn("what was seen before the restart cannot be read: it is put aside and the history begins anew",
-			slog.String("file", aside), slog.String("error", err.Error()), slog.Any("rename", os.Rename(path, aside)))
+			slog.String("file", aside), slog.String("error", err.Error()))
 		return
 	}
 	now := time.Now()

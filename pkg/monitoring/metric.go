@@ -65,6 +65,7 @@ var (
 	serverInfo     = gauge("pg_server_info", "Always 1; the labels say what the server is.", "version", "io_method", "checksums")
 	startedAt      = gauge("pg_started_timestamp_seconds", "When the server was started.")
 	maxConnections = gauge("pg_max_connections", "Connections that the server takes.")
+	freezeMaxAge   = gauge("pg_freeze_max_age", "Age from which autovacuum freezes a table whatever else it has to do.")
 
 	commits           = counter("pg_commits_total", "Transactions of the database that were committed.")
 	rollbacks         = counter("pg_rollbacks_total", "Transactions of the database that were rolled back.")

@@ -108,6 +108,11 @@ func sections() []*section {
 				return err
 			},
 		},
+		{
+			name: "maintenance_log", every: 1,
+			skip: func(_ *PG18StatsCollector, s *Snapshot) bool { return s.Server == nil || !s.Server.MaintenanceLogged },
+			read: list(func(s *Snapshot, v []Maintenance) { s.Maintenance = v }),
+		},
 		{name: "replication", every: 1, read: list(func(s *Snapshot, v []Standby) { s.replication().Standbys = v })},
 		{name: "slots", every: 1, read: list(func(s *Snapshot, v []Slot) { s.replication().Slots = v })},
 		{name: "standby", every: 1, read: scalar(func(s *Snapshot, v *float64) { s.replication().BehindS = v })},

@@ -23,6 +23,8 @@ type Server struct {
 	// in this database. StatementsLoaded tells whether the server counts at all.
 	StatementsSchema string `json:"statements_schema"`
 	StatementsLoaded bool   `json:"statements_loaded"`
+	// MaintenanceLogged tells whether the schema has a maintenance log that the role may read: from phase 4 on.
+	MaintenanceLogged bool `json:"maintenance_logged"`
 }
 
 // Database is pg_stat_database for the database that is watched.
@@ -57,14 +59,41 @@ type Database struct {
 	RollbacksPerS *float64 `db:"-" json:"rollbacks_per_s"`
 	WrittenPerS   *float64 `db:"-" json:"rows_written_per_s"`
 	TempBytesPerS *float64 `db:"-" json:"temp_bytes_per_s"`
-	// NewDeadlocks is how many came since the reading before.
-	NewDeadlocks *int64 `db:"-" json:"new_deadlocks"`
+	// NewDeadlocks is how many came since the reading before, RecentDeadlocks within ten minutes.
+	NewDeadlocks    *int64 `db:"-" json:"new_deadlocks"`
+	RecentDeadlocks int64  `db:"-" json:"recent_deadlocks"`
 	// CacheHits is the share of block accesses since the reading before that shared
 	// buffers answered; nil where there was none.
 	CacheHits *float64 `db:"-" json:"cache_hits"`
+
+	deadlocks []counted // of RecentDeadlocks
 }
 
-func (d *Database) rates(b *Database, over time.Duration) {
+// counted is a number of things that happened until a reading.
+type counted struct {
+	at time.Time
+	n  int64
+}
+
+// recently is how long what happens in a moment is told.
+const recently = 10 * time.Minute
+
+// remember adds what came since the reading before to what was recent then.
+func (d *Database) remember(before []counted, at time.Time) {
+	for _, c := range before {
+		if at.Sub(c.at) < recently {
+			d.deadlocks = append(d.deadlocks, c)
+		}
+	}
+	if d.NewDeadlocks != nil && *d.NewDeadlocks > 0 {
+		d.deadlocks = append(d.deadlocks, counted{at, *d.NewDeadlocks})
+	}
+	for _, c := range d.deadlocks {
+		d.RecentDeadlocks += c.n
+	}
+}
+
+func (d *Database) rates(b *Database, at time.Time, over time.Duration) {
 	if b == nil {
 		return
 	}
@@ -73,6 +102,7 @@ func (d *Database) rates(b *Database, over time.Duration) {
 	d.RollbacksPerS = rateOf(b.XactRollback, d.XactRollback, reset, over)
 	d.TempBytesPerS = rateOf(b.TempBytes, d.TempBytes, reset, over)
 	d.NewDeadlocks = growth(b.Deadlocks, d.Deadlocks, reset)
+	d.remember(b.deadlocks, at)
 	d.WrittenPerS = add(rateOf(b.TupInserted, d.TupInserted, reset, over),
 		add(rateOf(b.TupUpdated, d.TupUpdated, reset, over), rateOf(b.TupDeleted, d.TupDeleted, reset, over)))
 	hit := rateOf(b.BlksHit, d.BlksHit, reset, over)

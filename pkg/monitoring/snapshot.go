@@ -23,8 +23,10 @@ type Snapshot struct {
 	Activity     []Activity    `json:"activity"`
 	Transactions []Transaction `json:"transactions"`
 	Statements   *Statements   `json:"statements"`
-	Replication  *Replication  `json:"replication"`
-	Settings     []Setting     `json:"settings"`
+	// Maintenance is the newest of the maintenance log; nil where there is none.
+	Maintenance []Maintenance `json:"maintenance"`
+	Replication *Replication  `json:"replication"`
+	Settings    []Setting     `json:"settings"`
 	// SettingChanges are the latest changes that were seen, newest first.
 	SettingChanges []SettingChange `json:"setting_changes"`
 	// DatabaseBytes is the size of all files of the database.
@@ -73,7 +75,7 @@ func (s *Snapshot) rates(before *Snapshot) {
 		s.IO.rates(before.IO, s.Since)
 	}
 	if s.Database != nil {
-		s.Database.rates(before.Database, s.Since)
+		s.Database.rates(before.Database, s.At, s.Since)
 	}
 	if s.WAL != nil {
 		s.WAL.rates(before.WAL, s.Since)

@@ -66,6 +66,18 @@ type VacuumStats struct {
 	Running []Progress `json:"running"`
 }
 
+// Maintenance is one entry of ovasabi.maintenance_log: what `ovasabi maintain` did, and why.
+type Maintenance struct {
+	Action    string     `json:"action"`
+	Object    string     `json:"object"`
+	Reason    string     `json:"reason"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+	// Outcome is running, done, skipped or failed.
+	Outcome string `json:"outcome"`
+	Detail  string `json:"detail"`
+}
+
 // Index is what is known of one index.
 type Index struct {
 	SchemaName string `json:"schema"`

@@ -24,8 +24,13 @@
     percent: (v) => (v * 100).toFixed(v === 1 ? 0 : 1) + "%",
   };
   const plots = [];
+  const plotHeight = 180;
   let data = null; // [times, series…]
   let newest = 0;
+
+  // How far back the plots go, in seconds; less where there is less.
+  let reach = Number(localStorage.getItem("reach")) || 3600;
+  const span = (_u, min, max) => (min === null || max === null ? [null, null] : [Math.max(min, max - reach), max === min ? max + 1 : max]);
 
   const utc = (seconds, to) => new Date(seconds * 1000).toISOString().slice(11, to);
 
@@ -38,9 +43,9 @@
     const unit = units[box.dataset.unit];
     box.replaceChildren();
     const plot = new uPlot({
-      width: box.clientWidth || 300, height: 160,
+      width: box.clientWidth || 300, height: plotHeight,
       cursor: { points: { size: 6 } },
-      scales: { y: { range: (_u, min, max) => [0, box.dataset.unit === "percent" ? 1 : Math.max(max || 0, box.dataset.unit === "count" ? 4 : 1e-9) * 1.1] } },
+      scales: { x: { range: span }, y: { range: (_u, min, max) => [0, box.dataset.unit === "percent" ? 1 : Math.max(max || 0, box.dataset.unit === "count" ? 4 : 1e-9) * 1.1] } },
       axes: [
         {
           stroke: css("--quiet"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, space: 70,
@@ -51,7 +56,7 @@
       series: [
         { label: "UTC", value: (u, v) => { const at = v ?? last(u, 0); return at === null ? "" : utc(at, 19); } },
         ...wanted.map((_, i) => ({
-          label: names[i], stroke: css("--s" + (i + 1)), width: 2, spanGaps: false,
+          label: names[i], stroke: css("--s" + (i + 1)), width: 2, fill: wanted.length === 1 ? css("--s1") + "22" : undefined, spanGaps: false,
           points: { show: data[0].length < 60, size: 4 }, value: (u, v, i) => { const shown = v ?? last(u, i); return shown === null ? "–" : unit(shown); },
         })),
       ],
@@ -82,7 +87,7 @@
     newest = data[0].length ? data[0][data[0].length - 1] : 0;
     redraw();
   };
-  new ResizeObserver(() => plots.forEach((p) => p.plot.setSize({ width: p.box.clientWidth, height: 160 }))).observe(document.body);
+  new ResizeObserver(() => plots.forEach((p) => p.plot.setSize({ width: p.box.clientWidth, height: plotHeight }))).observe(document.body);
   new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
   // ---- live ----------------------------------------------------------------
@@ -139,6 +144,14 @@
     localStorage.setItem("theme", next);
     document.documentElement.dataset.theme = next;
   });
+  for (const choice of document.querySelectorAll('input[name="range"]')) {
+    choice.checked = Number(choice.value) === reach;
+    choice.addEventListener("change", () => {
+      reach = Number(choice.value);
+      localStorage.setItem("reach", choice.value);
+      redraw();
+    });
+  }
   // A change is asked for with the token as a bearer: the cookie only reads.
   document.addEventListener("submit", async (e) => {
     const form = e.target.closest("form[data-bearer]");

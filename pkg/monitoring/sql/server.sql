@@ -20,6 +20,7 @@ SELECT
         JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
         WHERE e.extname = 'pg_stat_statements'
     ), '') AS statements_schema,
+    coalesce(has_table_privilege(to_regclass('ovasabi.maintenance_log'), 'SELECT'), false) AS maintenance_logged,
     EXISTS (
         SELECT
         FROM pg_catalog.pg_settings AS p
