@@ -233,13 +233,13 @@ func (c maintainSettings) Run(ctx context.Context, t terminal, log *slog.Logger)
 		if s.CampaignID != 0 {
 			who = fmt.Sprint(s.CampaignID)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s + %s\t%s + %s\t%s\n", s.TableName, who, shown(s.Retention), shown(s.PartitionsAhead),
-			shown(s.VacuumThreshold), shown(s.VacuumScaleFactor), shown(s.AnalyzeThreshold), shown(s.AnalyzeScaleFactor), s.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s + %s\t%s + %s\t%s\n", s.TableName, who, orDash(s.Retention), orDash(s.PartitionsAhead),
+			orDash(s.VacuumThreshold), orDash(s.VacuumScaleFactor), orDash(s.AnalyzeThreshold), orDash(s.AnalyzeScaleFactor), s.Reason)
 	}
 	return w.Flush()
 }
 
-func shown[T any](v *T) string {
+func orDash[T any](v *T) string {
 	if v == nil {
 		return "-"
 	}

@@ -37,7 +37,8 @@ WHERE id = $1`, id, outcome, detail, string(text))
 	return maintenanceFault(err)
 }
 
-// skip writes down why a task was not done; the same reason again and again is one row.
+// skip writes down why a task was not done; the same reason again and again, with
+// whatever figures, is one row.
 func (m *Maintainer) skip(ctx context.Context, t *Task, detail string) error {
 	_, err := m.pool.Exec(ctx, `
 WITH last AS (
@@ -52,11 +53,12 @@ again AS (
     UPDATE ovasabi.maintenance_log AS l
     SET ended_at = clock_timestamp(),
         reason = $3,
+        detail = $4,
         figures = jsonb_build_object('times', coalesce((l.figures ->> 'times')::int, 1) + 1)
     FROM last
     WHERE l.id = last.id
       AND last.outcome = 'skipped'
-      AND last.detail = $4
+      AND regexp_replace(last.detail, '[0-9]+', '', 'g') = regexp_replace($4, '[0-9]+', '', 'g')
     RETURNING l.id
 )
 INSERT INTO ovasabi.maintenance_log (action, object, reason, outcome, ended_at, detail)

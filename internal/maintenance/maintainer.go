@@ -121,8 +121,12 @@ func (m *Maintainer) defaults() {
 }
 
 func (m *Maintainer) prepare(ctx context.Context) error {
-	var there, standby bool
-	err := m.pool.QueryRow(ctx, `SELECT to_regclass('ovasabi.maintenance_setting') IS NOT NULL, pg_catalog.pg_is_in_recovery()`).Scan(&there, &standby)
+	var there, standby, owner bool
+	err := m.pool.QueryRow(ctx, `
+SELECT
+    to_regclass('ovasabi.maintenance_setting') IS NOT NULL,
+    pg_catalog.pg_is_in_recovery(),
+    coalesce((SELECT pg_catalog.pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'ovasabi'), false)`).Scan(&there, &standby, &owner)
 	switch {
 	case err != nil:
 		return maintenanceFault(err)
@@ -130,6 +134,9 @@ func (m *Maintainer) prepare(ctx context.Context) error {
 		return fault.New(fault.Invalid, "this server is a standby: name its primary, whose maintenance it replays")
 	case !there:
 		return fault.New(fault.Invalid, "this database has no table ovasabi.maintenance_setting: run ovasabi migrate up")
+	case !owner && m.integrity != nil:
+		m.integrity = nil
+		m.log.WarnContext(ctx, "the watch over integrity is left out: it needs the owner of the schema, who alone sees every row and index")
 	}
 	m.collector, err = monitoring.NewPG18StatsCollector(m.pool, monitoring.Options{
 		MaxTables: 10_000, MaxIndexes: 1, MaxStatements: 1, LongTransaction: longTransaction, QueryTimeout: 10 * time.Second, Log: m.log,

@@ -143,10 +143,18 @@ func (m *Maintainer) observe(ctx context.Context) (*observation, error) {
 		if o.history, err = readHistory(ctx, conn); err != nil {
 			return err
 		}
-		o.expired, err = readExpired(ctx, conn, o)
+		if o.mayDelete() {
+			o.expired, err = readExpired(ctx, conn, o)
+		}
 		return err
 	})
 	return o, maintenanceFault(err)
+}
+
+// mayDelete tells whether the role may delete events.
+func (o *observation) mayDelete() bool {
+	i := slices.IndexFunc(o.tables, func(t tableFacts) bool { return t.name() == events })
+	return i >= 0 && o.tables[i].MayDelete
 }
 
 // all reads rows into structs by position.

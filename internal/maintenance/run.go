@@ -234,7 +234,13 @@ func (m *Maintainer) busy(ctx context.Context, t *Task) (string, error) {
 	var pid int32
 	var mode, application, login string
 	var automatic bool
-	rows, err := m.pool.Query(ctx, sqlOf("busy"), quotedName(t.table))
+	// Those that SHARE UPDATE EXCLUSIVE conflicts with, which maintenance takes; a DELETE
+	// does not mind the first.
+	conflicts := []string{"ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"}
+	if t.Action == Retention {
+		conflicts = conflicts[1:]
+	}
+	rows, err := m.pool.Query(ctx, sqlOf("busy"), quotedName(t.table), conflicts)
 	if err != nil {
 		return "", maintenanceFault(err)
 	}

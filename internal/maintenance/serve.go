@@ -52,5 +52,10 @@ func (m *Maintainer) portion(ctx context.Context) error {
 	if err != nil || p.String() != "" {
 		return err
 	}
-	return m.integrity.portion(ctx, m.pool, m.now())
+	if err := m.integrity.portion(ctx, m.pool, m.now()); err != nil {
+		return err
+	}
+	// What others took meanwhile is not their usual.
+	_, err = m.load.look(ctx, m.pool, false)
+	return maintenanceFault(err)
 }

@@ -1,5 +1,4 @@
--- Who holds or waits for a lock on the table, or its partitions, that maintenance
--- would wait for: SHARE UPDATE EXCLUSIVE and stronger.
+-- Who holds or waits for a lock of these modes on the table or its partitions.
 SELECT
     l.pid,
     l.mode,
@@ -11,7 +10,7 @@ JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'relation'
   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
   AND l.relation IN (SELECT t.relid FROM pg_catalog.pg_partition_tree($1::text::regclass) AS t UNION SELECT $1::text::regclass)
-  AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  AND l.mode = ANY ($2::text[])
   AND l.pid <> pg_catalog.pg_backend_pid()
 ORDER BY a.xact_start, l.pid
 LIMIT 1
