@@ -92,12 +92,12 @@ func TestTheRollbackPageWorksWhenPasted(t *testing.T) {
 	var clients sync.WaitGroup
 	var answered atomic.Int64
 	for procedure, request := range requests {
-		first, err := ask(ready, procedure, request)
+		first, err := askAPI(ready, procedure, request)
 		require.NoError(t, err)
 		require.NotEqual(t, "{}", first, "the demo has none")
 		clients.Go(func() {
 			for ctx.Err() == nil {
-				again, err := ask(ready, procedure, request)
+				again, err := askAPI(ready, procedure, request)
 				if err != nil || again != first {
 					t.Errorf("%s answered %.300s (%v) and before %.300s", procedure, again, err, first)
 					return
@@ -121,8 +121,8 @@ func TestTheRollbackPageWorksWhenPasted(t *testing.T) {
 	t.Logf("%d requests were answered", answered.Load())
 }
 
-// ask calls the API. Signed cursors differ from answer to answer, and are left out.
-func ask(r platform.Ready, procedure, request string) (string, error) {
+// askAPI calls the API. Signed cursors differ from answer to answer, and are left out.
+func askAPI(r platform.Ready, procedure, request string) (string, error) {
 	q, err := http.NewRequest(http.MethodPost, r.APIURL+"/ovasabi."+procedure, strings.NewReader(request))
 	if err != nil {
 		return "", err

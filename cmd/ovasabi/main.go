@@ -29,18 +29,19 @@ type cli struct {
 	LogLevel  string `name:"log-level" env:"OVASABI_LOG_LEVEL" default:"" enum:",DEBUG,INFO,WARN,ERROR" placeholder:"LEVEL" help:"Least level that is logged: DEBUG, INFO, WARN or ERROR (default: INFO for up and serve, WARN for the others)."`
 	LogFormat string `name:"log-format" env:"OVASABI_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log on standard error: text or json."`
 
-	Up      upCmd      `cmd:"" help:"Run everything on this machine: PostgreSQL 18, migrations, API, dashboard."`
-	Serve   serveCmd   `cmd:"" help:"Serve against a given database, for production."`
-	Ready   readyCmd   `cmd:"" help:"Ask a serving process whether it is ready, for health checks."`
-	Migrate migrateCmd `cmd:"" help:"Bring the schema up or down, show it, verify it."`
-	Load    loadCmd    `cmd:"" help:"Load NDJSON files: content, users, products, or events as CloudEvents."`
-	Token   tokenCmd   `cmd:"" help:"Make keys, make tokens, take tokens back."`
-	Stats   statsCmd   `cmd:"" help:"Show what the server does: I/O, vacuum, the pool, statements, locks."`
-	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong with the server and the database, with the remedy of each."`
-	Config  configCmd  `cmd:"" help:"Settings of PostgreSQL for this machine: render, apply, roll back."`
-	Flags   flagsCmd   `cmd:"" help:"Show and set which side of a twin answers, for whom."`
-	Bench   benchCmd   `cmd:"" help:"Measure before and after, on this machine or on a database of yours."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Up       upCmd       `cmd:"" help:"Run everything on this machine: PostgreSQL 18, migrations, API, dashboard."`
+	Serve    serveCmd    `cmd:"" help:"Serve against a given database, for production."`
+	Ready    readyCmd    `cmd:"" help:"Ask a serving process whether it is ready, for health checks."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the schema up or down, show it, verify it."`
+	Load     loadCmd     `cmd:"" help:"Load NDJSON files: content, users, products, or events as CloudEvents."`
+	Token    tokenCmd    `cmd:"" help:"Make keys, make tokens, take tokens back."`
+	Stats    statsCmd    `cmd:"" help:"Show what the server does: I/O, vacuum, the pool, statements, locks."`
+	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with the server and the database, with the remedy of each."`
+	Maintain maintainCmd `cmd:"" help:"Vacuum, analyze, reindex, partitions and retention ahead of need: plan, run, serve."`
+	Config   configCmd   `cmd:"" help:"Settings of PostgreSQL for this machine: render, apply, roll back."`
+	Flags    flagsCmd    `cmd:"" help:"Show and set which side of a twin answers, for whom."`
+	Bench    benchCmd    `cmd:"" help:"Measure before and after, on this machine or on a database of yours."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // terminal is what a verb talks to: results go to out, everything else to err.

@@ -17,6 +17,7 @@ type upCmd struct {
 	PgBin       string `name:"pg-bin" env:"OVASABI_PG_BIN" type:"path" placeholder:"DIR" help:"Folder that holds initdb and postgres of a PostgreSQL 18."`
 	Data        string `name:"data" env:"OVASABI_DATA" type:"path" placeholder:"DIR" help:"Folder that keeps the database, keys and passwords (default: the user's data folder)."`
 	Demo        bool   `name:"demo" env:"OVASABI_DEMO" help:"Load the built-in demo campaigns."`
+	NoMaintain  bool   `name:"no-maintain" env:"OVASABI_NO_MAINTAIN" help:"Leave maintenance and the watch over integrity out."`
 	ReadyFile   string `name:"ready-file" env:"OVASABI_READY_FILE" type:"path" placeholder:"FILE" help:"File to write, once ready, with the addresses and the token as JSON."`
 }
 
@@ -31,7 +32,7 @@ func (c upCmd) Run(ctx context.Context, t terminal, log *slog.Logger) error {
 	}
 	started := time.Now()
 	return onemachine.Up(ctx, onemachine.Options{
-		DatabaseURL: c.DatabaseURL, BinDir: c.PgBin, DataDir: dir, Demo: c.Demo, Config: c.Config, Log: log,
+		DatabaseURL: c.DatabaseURL, BinDir: c.PgBin, DataDir: dir, Demo: c.Demo, NoMaintain: c.NoMaintain, Config: c.Config, Log: log,
 		Progress:  func(line string) { fmt.Fprintln(t.err, line) },
 		ReadyFile: c.ReadyFile,
 		Ready: func(r platform.Ready, campaigns []onemachine.Campaign) {

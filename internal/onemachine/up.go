@@ -45,7 +45,10 @@ type Options struct {
 	// DataDir keeps the database, the keys and the passwords between runs.
 	DataDir string
 	// Demo loads the built-in demo campaigns.
-	Demo   bool
+	Demo bool
+	// NoMaintain leaves maintenance, and the watch over integrity, to others.
+	NoMaintain bool
+
 	Config platform.Config
 	Log    *slog.Logger
 	// Progress hears each step in a line for a person.
@@ -112,6 +115,9 @@ func run(ctx context.Context, o Options, db ground) error {
 		return err
 	}
 	o.watchHere()
+	if !o.NoMaintain {
+		at.Owner, at.Maintain = db.ownerURL(), db.ownerURL()
+	}
 	p, err := platform.Open(ctx, o.Config, at, ring, o.Log)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ovasabi/ovasabi/internal/maintenance"
 	"github.com/ovasabi/ovasabi/internal/server"
 	"github.com/ovasabi/ovasabi/internal/service/nexus"
 	"github.com/ovasabi/ovasabi/pkg/database"
@@ -21,6 +22,8 @@ type Config struct {
 
 	Events     nexus.ProcessorConfig `embed:"" group:"Events"`
 	Monitoring Monitoring            `embed:"" group:"Monitoring"`
+
+	Maintenance maintenance.Config `embed:"" prefix:"maintain-" group:"Maintenance"`
 }
 
 // Admission says how campaigns share the pool.
@@ -82,7 +85,7 @@ func (c Config) Validate() error {
 	if c.Monitoring.Interval < 100*time.Millisecond || c.Monitoring.Interval > time.Hour {
 		return fault.Field("stats-interval", "must be from 100ms to 1h, not %s", c.Monitoring.Interval)
 	}
-	return nil
+	return c.Maintenance.Validate()
 }
 
 // Addresses are the databases of a platform, each with the role that its part needs.
@@ -94,4 +97,8 @@ type Addresses struct {
 	// Listen is App without a pooler between: LISTEN hears nothing behind PgBouncer in
 	// transaction mode. Empty listens through App.
 	Listen string
+	// Maintain is for the owner, or for ovasabi_maintain. Empty leaves maintenance to others.
+	Maintain string
+	// Owner is for the owner, who alone can watch over integrity. Empty leaves that out.
+	Owner string
 }

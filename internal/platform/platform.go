@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ovasabi/ovasabi/internal/dashboard"
+	"github.com/ovasabi/ovasabi/internal/maintenance"
 	"github.com/ovasabi/ovasabi/internal/server"
 	campaignservice "github.com/ovasabi/ovasabi/internal/service/campaign"
 	"github.com/ovasabi/ovasabi/internal/service/content"
@@ -54,6 +55,8 @@ type Platform struct {
 	metrics     *repository.RepositoryMetrics
 	tracer      *monitoring.Tracer
 	collector   *monitoring.PG18StatsCollector // nil without an address for ovasabi_monitor
+	watch       *maintenance.Watch             // nil without an address for the owner
+	maintainer  *maintenance.Maintainer        // nil where maintenance is left to others
 	statements  *repository.PreparedStatementPool
 	events      *nexus.Service
 	telemetry   *telemetry.Telemetry
@@ -101,7 +104,13 @@ func (p *Platform) open(ctx context.Context, at Addresses) error {
 	if err := p.openTwins(ctx); err != nil {
 		return err
 	}
+	if err := p.openWatch(at); err != nil {
+		return err
+	}
 	if err := p.openMonitoring(ctx, at.Monitor); err != nil {
+		return err
+	}
+	if err := p.openMaintenance(ctx, at); err != nil {
 		return err
 	}
 	p.revocations = token.NewRevocations(p.DB, p.log)
@@ -193,7 +202,7 @@ func (p *Platform) openMonitoring(ctx context.Context, url string) error {
 
 // findingSources are those who find something besides the statistics.
 func (p *Platform) findingSources() []monitoring.FindingSource {
-	return []monitoring.FindingSource{
+	sources := []monitoring.FindingSource{
 		monitoring.SourceFunc("twins", func() ([]monitoring.Finding, time.Time) {
 			found := []monitoring.Finding{}
 			for _, f := range p.twins.Findings() {
@@ -202,6 +211,10 @@ func (p *Platform) findingSources() []monitoring.FindingSource {
 			return found, time.Now() // they are compared as they are asked for
 		}),
 	}
+	if p.watch != nil {
+		sources = append(sources, p.watch)
+	}
+	return sources
 }
 
 func (p *Platform) openScope() error {
@@ -299,6 +312,9 @@ func (p *Platform) Run(ctx context.Context) error {
 	}
 	if p.collector != nil {
 		group.Go(func() error { return p.collector.Run(ctx) })
+	}
+	if p.maintainer != nil {
+		group.Go(func() error { return p.maintainer.Serve(ctx) })
 	}
 	group.Go(func() error {
 		p.events.Run(ctx)

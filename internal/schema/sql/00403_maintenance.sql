@@ -78,7 +78,7 @@ CREATE TABLE ovasabi.maintenance_setting (
     CONSTRAINT maintenance_setting_vacuum_scale_range CHECK (vacuum_scale_factor BETWEEN 0 AND 100),
     CONSTRAINT maintenance_setting_analyze_threshold_range CHECK (analyze_threshold >= 0),
     CONSTRAINT maintenance_setting_analyze_scale_range CHECK (analyze_scale_factor BETWEEN 0 AND 100),
-    CONSTRAINT maintenance_setting_ahead_range CHECK (partitions_ahead BETWEEN 1 AND 366 AND campaign_id = 0),
+    CONSTRAINT maintenance_setting_ahead_range CHECK (partitions_ahead IS NULL OR (partitions_ahead BETWEEN 1 AND 366 AND campaign_id = 0)),
     CONSTRAINT maintenance_setting_reason_length CHECK (char_length(reason) <= 500)
 );
 
