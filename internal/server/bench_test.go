@@ -16,6 +16,7 @@ import (
 	"github.com/ovasabi/ovasabi/api/gen/ovasabi/content/v1/contentv1connect"
 	"github.com/ovasabi/ovasabi/internal/apitest"
 	"github.com/ovasabi/ovasabi/internal/server"
+	"github.com/ovasabi/ovasabi/internal/service/content"
 	"github.com/ovasabi/ovasabi/internal/token"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 )
@@ -25,11 +26,11 @@ import (
 //
 //   - bytes: a handler behind the same port and the same token that writes the same bytes;
 //   - memory: the same procedure, decoded, judged and encoded, that answers from memory;
-//   - database: the read alone, scoped, without a server around it;
+//   - service: the same call of the service with its read in the database, without a server around it;
 //   - read: the whole.
 //
 // Client, server and PostgreSQL share the machine: with all cores busy, the time of
-// the read can be no less than that of memory and database together.
+// the read can be no less than that of memory and service together.
 func BenchmarkJSONRead(b *testing.B) {
 	var body []byte
 	held := &contentv1.Content{}
@@ -86,6 +87,7 @@ VALUES ($1, 'a', 'A document', repeat('word ', 400))`, one.Int64()); err != nil 
 		b.Fatal(err)
 	}
 	proto.Merge(held, found.Msg.GetContent())
+	contents := content.NewService(content.Dependencies{Scope: a.Scope, Twins: a.Twins})
 	inside := campaign.NewContext(b.Context(), one)
 	for _, side := range []struct {
 		name string
@@ -93,10 +95,8 @@ VALUES ($1, 'a', 'A document', repeat('word ', 400))`, one.Int64()); err != nil 
 	}{
 		{"bytes", func() { ask(a, text, "/memory") }},
 		{"memory", func() { ask(memory, other, getContent) }},
-		{"database", func() {
-			var slug, title, words string
-			if err := a.Scope.QueryRow(inside, `SELECT c.slug, c.title, c.body FROM ovasabi.service_content_main AS c WHERE c.campaign_id = $1::bigint AND c.id = $2::bigint`,
-				one.Int64(), int64(1)).Scan(&slug, &title, &words); err != nil {
+		{"service", func() {
+			if _, err := contents.Get(inside, 1, ""); err != nil {
 				b.Error(err)
 			}
 		}},

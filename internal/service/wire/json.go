@@ -42,6 +42,9 @@ func OptionalMetadata(field string, s *structpb.Struct) ([]byte, error) {
 
 // Struct reads a jsonb object for an answer.
 func Struct(text []byte) (*structpb.Struct, error) {
+	if len(text) == len("{}") { // as most are, and a list has many
+		return &structpb.Struct{}, nil
+	}
 	v, err := Value(text)
 	if err != nil {
 		return nil, err
