@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -119,6 +120,72 @@ func TestAQuietCampaignDoesNotWaitBehindABusyOne(t *testing.T) {
 	require.LessOrEqual(t, <-answered, int32(2), "the quiet campaign waited behind the busy one's queue")
 	close(gate)
 	group.Wait()
+}
+
+// A thousand callers of ten campaigns wait for four places, one campaign with most
+// of them. None is refused, and places go to campaigns in turn as long as all wait.
+func TestAThousandCallersAreServedInTurn(t *testing.T) {
+	const campaigns, each, most = 10, 50, 550
+	s, a, _ := admitted(t, campaign.AdmissionConfig{Capacity: 4, DefaultConcurrency: 4, MaxWait: 4 * time.Minute})
+	gate := make(chan struct{})
+	var group, holding sync.WaitGroup
+	hold := campaign.NewContext(t.Context(), newCampaign(t, s, "holds"))
+	holding.Add(4)
+	for range 4 {
+		group.Go(func() {
+			err := s.InTx(hold, database.TxOptions{}, func(context.Context, pgx.Tx) error {
+				holding.Done()
+				<-gate
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	holding.Wait()
+	var order sync.Mutex
+	var served []campaign.ID
+	for i := range campaigns {
+		id := newCampaign(t, s, fmt.Sprintf("c%d", i))
+		ctx := campaign.NewContext(t.Context(), id)
+		callers := each
+		if i == 0 {
+			callers = most
+		}
+		for range callers {
+			group.Go(func() {
+				err := s.InTx(ctx, database.TxOptions{}, func(context.Context, pgx.Tx) error {
+					order.Lock()
+					defer order.Unlock()
+					served = append(served, id)
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	waiting := func() (n int) {
+		for _, l := range a.Loads() {
+			n += l.Waiting
+		}
+		return n
+	}
+	require.Eventually(t, func() bool { return waiting() == most+(campaigns-1)*each }, time.Minute, time.Millisecond)
+	close(gate)
+	group.Wait()
+	require.Len(t, served, most+(campaigns-1)*each)
+	share := map[campaign.ID]int{}
+	for _, id := range served[:campaigns*each/2] {
+		share[id]++
+	}
+	require.Len(t, share, campaigns)
+	for id, n := range share {
+		// Each is within the four that run of its equal part.
+		require.InDelta(t, each/2, n, 4, "campaign %s", id)
+	}
 }
 
 func TestOverItsRateACampaignHearsWhenToComeBack(t *testing.T) {
