@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/schema"
 )
 
 func TestPriceWithTaxIsTotal(t *testing.T) {
@@ -165,4 +166,30 @@ RETURNING search_vector_virtual IS NOT NULL, search_vector_virtual = search_vect
 			require.True(t, stored)
 		})
 	}
+}
+
+// Adding the virtual columns writes no row: the tables stay the files that they
+// were, byte for byte, whatever their size.
+func TestAddingAVirtualColumnWritesNoRow(t *testing.T) {
+	db := pgtest.New(t, pgtest.Phase(int(schema.Foundation)))
+	scope(t, db, 1)
+	writeContent(t, db, 1, 500)
+	files := func() string {
+		return value[string](t, db, `
+SELECT string_agg(concat_ws(' ', c.relname, pg_relation_filenode(c.oid), md5(pg_read_binary_file(pg_relation_filepath(c.oid)))), ', ' ORDER BY c.relname)
+FROM pg_class AS c
+WHERE c.oid = ANY (ARRAY['ovasabi.service_content_main', 'ovasabi.service_user_main', 'ovasabi.service_product_main']::regclass[])`)
+	}
+	exec(t, db, `CHECKPOINT`)
+	before := files()
+	m := migrator(t, db.OwnerURL, schema.WithCheckpoint(schema.Options{}, func(step string) error {
+		if step == "00204_content_search_virtual_index" {
+			return errKilled
+		}
+		return nil
+	}))
+	require.ErrorIs(t, m.Up(t.Context(), schema.GeneratedColumns), errKilled)
+	require.Equal(t, 3, value[int](t, db, `SELECT count(*) FROM pg_attribute WHERE attgenerated = 'v'`))
+	exec(t, db, `CHECKPOINT`)
+	require.Equal(t, before, files())
 }

@@ -124,12 +124,13 @@ func (m *Migrator) createPartitionedIndex(ctx context.Context, conn *pgx.Conn, i
 	if err != nil {
 		return err
 	}
-	for _, partition := range partitions {
+	err = m.each(ctx, partitions, func(ctx context.Context, conn *pgx.Conn, partition string) error {
 		part := ix
 		part.table, part.name = partition, partName(ix.name, ix.table, partition)
-		if err := m.createIndex(ctx, conn, part); err != nil {
-			return err
-		}
+		return m.createIndex(ctx, conn, part)
+	})
+	if err != nil {
+		return err
 	}
 	_, err = conn.Exec(ctx, fmt.Sprintf("CREATE %sINDEX IF NOT EXISTS %s ON ONLY %s %s", ix.unique, pgx.Identifier{ix.name}.Sanitize(), table, ix.rest))
 	if err != nil {

@@ -36,6 +36,13 @@ func (l *life) dial(ctx context.Context, network, address string) (net.Conn, err
 	return &mortal{Conn: conn, life: l}, nil
 }
 
+// over reports whether it has ended.
+func (l *life) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left < 0
+}
+
 type mortal struct {
 	net.Conn
 	life *life
@@ -75,10 +82,10 @@ func TestAKilledMigratorIsFinishedByTheNextOne(t *testing.T) {
 			require.NoError(t, err)
 			err = run(m)
 			m.Close()
-			if err == nil && l.left >= 0 {
+			if err == nil && !l.over() {
 				return
 			}
-			require.Less(t, l.left, 0, "it was not killed, and failed: %v", err)
+			require.True(t, l.over(), "it was not killed, and failed: %v", err)
 			kills++
 			require.Less(t, kills, 400, "it comes to no end: %v", err)
 		}

@@ -396,7 +396,11 @@ func TestMigrationsKeepTheRules(t *testing.T) {
 	names, err := fs.Glob(dir, "*")
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
+	versions := map[string]string{}
 	for _, name := range names {
+		version, _, _ := strings.Cut(name, "_")
+		require.Empty(t, versions[version], "%s and another migration have one number: take the next one of the phase", name)
+		versions[version] = name
 		text, err := fs.ReadFile(dir, name)
 		require.NoError(t, err)
 		require.Empty(t, lint(parse(name, string(text))))

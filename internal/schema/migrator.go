@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,7 +35,7 @@ type Options struct {
 	// Partitions of service_event by hash of campaign_id, 1 to 1024; 0 leaves the table
 	// plain. nil keeps what the database has, and takes DefaultPartitions at first.
 	Partitions *int
-	// Progress hears each step in a line for a person. May be nil.
+	// Progress hears each step in a line for a person, one at a time. May be nil.
 	Progress func(line string)
 	// Log defaults to one that discards.
 	Log *slog.Logger
@@ -43,8 +44,8 @@ type Options struct {
 	dial pgconn.DialFunc
 	// smallTable is another one than the constant of that name.
 	smallTable *int64
-	// checkpoint is called between any two steps; its error ends the run there. Tests
-	// end a migrator with it where a kill might.
+	// checkpoint is called between any two steps, one at a time; its error ends the run
+	// there. Tests end a migrator with it where a kill might.
 	checkpoint func(name string) error
 }
 
@@ -55,8 +56,22 @@ func (o Options) withDefaults() Options {
 	if o.Patience == 0 {
 		o.Patience = 10 * time.Minute
 	}
-	if o.Progress == nil {
-		o.Progress = func(string) {}
+	var one sync.Mutex
+	progress, checkpoint := o.Progress, o.checkpoint
+	o.Progress = func(line string) {
+		if progress != nil {
+			one.Lock()
+			defer one.Unlock()
+			progress(line)
+		}
+	}
+	o.checkpoint = func(name string) error {
+		if checkpoint == nil {
+			return nil
+		}
+		one.Lock()
+		defer one.Unlock()
+		return checkpoint(name)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -99,10 +114,8 @@ func Open(ownerURL string, o Options) (*Migrator, error) {
 }
 
 func (m *Migrator) checkpoint(ctx context.Context, name string) error {
-	if m.o.checkpoint != nil {
-		if err := m.o.checkpoint(name); err != nil {
-			return err
-		}
+	if err := m.o.checkpoint(name); err != nil {
+		return err
 	}
 	return fault.FromPostgres(ctx.Err())
 }
@@ -193,7 +206,13 @@ func (m *Migrator) apply(ctx context.Context, pending []migration, up bool) erro
 			return err
 		}
 		m.o.Progress(fmt.Sprintf("%s %s (%d of %d)", verb, step.name, i+1, len(pending)))
+		k, _ := step.kind()
 		err := m.retry(ctx, step.name, func() error {
+			if k == afterCallers && !up {
+				if err := m.awaitCallers(ctx, step); err != nil {
+					return err
+				}
+			}
 			_, err := provider.ApplyVersion(ctx, step.version, up)
 			if errors.Is(err, goose.ErrAlreadyApplied) {
 				return nil

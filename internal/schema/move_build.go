@@ -38,7 +38,13 @@ func (mv *move) build(ctx context.Context) error {
 	}
 	// Statistics for the planner, and a visibility map, from the first query on.
 	mv.o.Progress(mv.table.name + ": vacuuming and analyzing the copy")
-	_, err := mv.conn.Exec(ctx, "VACUUM (ANALYZE) "+qualified(nextSchema, mv.table.name))
+	err := mv.each(ctx, mv.nextLeaves(), func(ctx context.Context, conn *pgx.Conn, leaf string) error {
+		_, err := conn.Exec(ctx, "VACUUM (ANALYZE) "+qualified(nextSchema, leaf))
+		return err
+	})
+	if err == nil && mv.partitions > 0 {
+		_, err = mv.conn.Exec(ctx, "ANALYZE ONLY "+qualified(nextSchema, mv.table.name))
+	}
 	return err
 }
 
@@ -57,17 +63,17 @@ func (mv *move) buildIndex(ctx context.Context, ix tableIndex) error {
 	if mv.partitions == 0 {
 		return mv.buildConstraint(ctx, one)
 	}
-	for _, partition := range partitionNames(mv.table.name, mv.partitions) {
+	err := mv.each(ctx, mv.nextLeaves(), func(ctx context.Context, conn *pgx.Conn, partition string) error {
 		part := one
 		part.table, part.name = partition, partName(ix.Name, mv.table.name, partition)
-		if exists, err := mv.hasConstraint(ctx, partition, part.name); err != nil {
-			return err
-		} else if exists {
-			continue
-		}
-		if err := mv.buildConstraint(ctx, part); err != nil {
+		on := mv.on(conn)
+		if exists, err := on.hasConstraint(ctx, partition, part.name); err != nil || exists {
 			return err
 		}
+		return on.buildConstraint(ctx, part)
+	})
+	if err != nil {
+		return err
 	}
 	return mv.inTx(ctx, ix.Name, func(tx pgx.Tx) error {
 		next, whole := qualified(nextSchema, mv.table.name), pgx.Identifier{ix.Name}.Sanitize()

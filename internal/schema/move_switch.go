@@ -26,16 +26,19 @@ func (mv *move) verifyAndSwitch(ctx context.Context) error {
     WHERE c.ctid >= '(%%d,0)'::tid
       AND c.ctid < '(%%d,0)'::tid
 `, qualified("ovasabi", mv.table.name))
-	// One look-up a row, by the key: a hash join would read the whole other side for each batch.
-	for _, off := range []string{"enable_hashjoin", "enable_mergejoin"} {
-		if _, err := mv.conn.Exec(ctx, "SET "+off+" = off"); err != nil {
-			return err
+	err := mv.each(ctx, []string{"table", "copy"}, func(ctx context.Context, conn *pgx.Conn, side string) error {
+		// One look-up a row, by the key: a hash join would read the whole other side for each batch.
+		for _, off := range []string{"enable_hashjoin", "enable_mergejoin"} {
+			if _, err := conn.Exec(ctx, "SET "+off+" = off"); err != nil {
+				return err
+			}
 		}
-	}
-	if err := mv.pages(ctx, "table", "ovasabi", "verifying every row", different); err != nil {
-		return err
-	}
-	if err := mv.pages(ctx, "copy", nextSchema, "verifying that there is no other", extra); err != nil {
+		if side == "table" {
+			return mv.on(conn).pages(ctx, side, "ovasabi", "verifying every row", different)
+		}
+		return mv.on(conn).pages(ctx, side, nextSchema, "verifying that there is no other", extra)
+	})
+	if err != nil {
 		return err
 	}
 	return mv.exchange(ctx)

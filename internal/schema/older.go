@@ -68,19 +68,11 @@ func (m *Migrator) awaitOlder(ctx context.Context, conn *pgx.Conn, what, role st
 	}
 }
 
-// runAfterCallers takes away what had a name until the migration before it, once
-// nobody can be left who found it by that name. A transaction counts as a whole:
-// between two statements it may not have heard yet that the name is gone.
-func (m *Migrator) runAfterCallers(ctx context.Context, step migration, up bool) error {
+// awaitCallers waits, before a migration takes away what had a name until the one
+// before it, for whoever may have found it by that name. A transaction counts as a
+// whole: between two statements it may not have heard yet that the name is gone.
+func (m *Migrator) awaitCallers(ctx context.Context, step migration) error {
 	return m.session(ctx, func(conn *pgx.Conn) error {
-		if !up {
-			if err := m.awaitOlder(ctx, conn, step.name, applicationRole); err != nil {
-				return err
-			}
-		}
-		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, step.sql(up), pgx.QueryExecModeSimpleProtocol) // all of its statements
-			return err
-		})
+		return m.awaitOlder(ctx, conn, step.name, applicationRole)
 	})
 }

@@ -19,7 +19,7 @@ func (m *Migrator) provider() (*goose.Provider, error) {
 	}
 	var functions []*goose.Migration
 	for _, step := range migrations() {
-		if k, _ := step.kind(); k == plainSQL {
+		if step.isText() {
 			continue
 		}
 		run := func(up bool) *goose.GoFunc {
@@ -47,8 +47,7 @@ func (t transactional) Glob(pattern string) ([]string, error) {
 	names, err := fs.Glob(t.FS, pattern)
 	return slices.DeleteFunc(names, func(name string) bool {
 		return !slices.ContainsFunc(migrations(), func(m migration) bool {
-			k, _ := m.kind()
-			return m.name+".sql" == name && k == plainSQL
+			return m.name+".sql" == name && m.isText()
 		})
 	}), err
 }

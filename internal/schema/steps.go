@@ -52,6 +52,12 @@ func (m migration) kind() (kind, string) {
 	return plainSQL, ""
 }
 
+// isText reports whether the migration is its text, which goose runs and writes down in one transaction.
+func (m migration) isText() bool {
+	k, _ := m.kind()
+	return k == plainSQL || k == afterCallers
+}
+
 // runStep runs a migration that is more than its text, in one direction. It may be
 // run again after it was cut short anywhere.
 func (m *Migrator) runStep(ctx context.Context, step migration, up bool) error {
@@ -59,8 +65,6 @@ func (m *Migrator) runStep(ctx context.Context, step migration, up bool) error {
 	switch {
 	case k == indexBuilds:
 		return m.runIndexes(ctx, step.sql(up))
-	case k == afterCallers:
-		return m.runAfterCallers(ctx, step, up)
 	case k == partitionsMove && up:
 		wanted, err := m.wantedPartitions(ctx, table)
 		if err != nil {
