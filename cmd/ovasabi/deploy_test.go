@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -76,7 +77,7 @@ func inKubernetes(t *testing.T) (list []commandLine) {
 				}
 			}
 			err := decoder.Decode(&object)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			require.NoError(t, err)

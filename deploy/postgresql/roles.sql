@@ -11,7 +11,8 @@ BEGIN
             ('ovasabi_owner', true),     -- owns the schema and migrates
             ('ovasabi_app', true),       -- runs every service; always inside one campaign
             ('ovasabi_monitor', true),   -- reads statistics
-            ('ovasabi_crossing', false)  -- sees all campaigns; entered only by an audited SET LOCAL ROLE
+            ('ovasabi_crossing', false), -- sees all campaigns; entered only by an audited SET LOCAL ROLE
+            ('ovasabi_search', false)    -- owns the function that searches inside one campaign
         ) AS roles (name, login)
     LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted.name) THEN
@@ -27,6 +28,7 @@ $$;
 
 GRANT ovasabi_crossing TO ovasabi_app WITH INHERIT FALSE, SET TRUE;
 GRANT ovasabi_crossing TO ovasabi_owner WITH INHERIT FALSE, SET TRUE;
+GRANT ovasabi_search TO ovasabi_owner WITH INHERIT FALSE, SET TRUE;
 GRANT pg_monitor TO ovasabi_monitor WITH INHERIT TRUE;
 
 ALTER ROLE ovasabi_app SET search_path = ovasabi;
@@ -51,3 +53,21 @@ $$;
 -- These two need a superuser. Figures of statements; what `ovasabi migrate verify` looks into indexes with.
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 CREATE EXTENSION IF NOT EXISTS amcheck;
+
+DO $$
+DECLARE
+    looks_into regprocedure;
+BEGIN
+    FOR looks_into IN
+        SELECT d.objid::regprocedure
+        FROM pg_catalog.pg_depend AS d
+        JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
+        WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass
+          AND d.classid = 'pg_catalog.pg_proc'::regclass
+          AND d.deptype = 'e'
+          AND e.extname = 'amcheck'
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ovasabi_owner', looks_into);
+    END LOOP;
+END
+$$;
