@@ -60,7 +60,7 @@ func inCompose(t *testing.T) (list []commandLine) {
 
 func inKubernetes(t *testing.T) (list []commandLine) {
 	t.Helper()
-	for _, file := range []string{"deployment.yaml", "migrate.yaml"} {
+	for _, file := range []string{"deployment.yaml", "migrate.yaml", "maintain.yaml"} {
 		decoder := yaml.NewDecoder(bytes.NewReader(readDeploy(t, "kubernetes", file)))
 		for {
 			var object struct {

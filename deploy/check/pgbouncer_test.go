@@ -241,6 +241,8 @@ func TestPgBouncerTakesItsFiles(t *testing.T) {
 	}
 }
 
+var servingOn = regexp.MustCompile(`serving on http://(127\.0\.0\.1:\d+)\n`)
+
 // The platform as compose runs it: migrated by an owner without rights, served by
 // ovasabi_app through PgBouncer in transaction mode, statements prepared, LISTEN past it.
 func TestThePlatformServesThroughPgBouncer(t *testing.T) {
@@ -251,11 +253,18 @@ func TestThePlatformServesThroughPgBouncer(t *testing.T) {
 	run(t, h.env(t, "migrate"), binary, compose.Services["migrate"].Command...)
 
 	serve := exec.Command(binary, compose.Services["ovasabi"].Command...)
-	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	env := append(h.env(t, "ovasabi"), "OVASABI_ADDR="+addr, "OVASABI_LOG_LEVEL=INFO")
-	serve.Env = append(clean(), env...)
+	env := append(h.env(t, "ovasabi"), "OVASABI_LOG_LEVEL=INFO")
+	serve.Env = append(append(clean(), env...), "OVASABI_ADDR=127.0.0.1:0")
 	said := start(t, serve)
-	run(t, env, binary, "ready", "--wait", "1m")
+	addr := ""
+	require.Eventually(t, func() bool {
+		found := servingOn.FindStringSubmatch(said.String())
+		if found != nil {
+			addr = found[1]
+		}
+		return found != nil
+	}, time.Minute, 20*time.Millisecond, "%s", said)
+	run(t, env, binary, "ready", "--addr", addr, "--wait", "1m")
 
 	// What the deployment promises, in the platform's own words.
 	require.Eventually(t, func() bool { return strings.Contains(said.String(), "twin flags are followed by LISTEN") }, time.Minute, 50*time.Millisecond, "%s", said)
@@ -350,6 +359,7 @@ func TestThePlatformServesThroughPgBouncer(t *testing.T) {
 	require.Contains(t, run(t, owner, binary, "migrate", "verify"), "\n0 findings\n")
 	super := []string{"DATABASE_URL=" + h.server.URL("postgres", "ovasabi")}
 	require.NotContains(t, run(t, super, binary, "doctor", "--only", "role"), "ERROR")
+	run(t, h.env(t, "maintain"), binary, "maintain", "run")
 
 	require.NoError(t, serve.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, serve.Wait(), "%s", said)
