@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -59,7 +60,7 @@ func inCompose(t *testing.T) (list []commandLine) {
 
 func inKubernetes(t *testing.T) (list []commandLine) {
 	t.Helper()
-	for _, file := range []string{"deployment.yaml", "migrate.yaml"} {
+	for _, file := range []string{"deployment.yaml", "migrate.yaml", "maintain.yaml"} {
 		decoder := yaml.NewDecoder(bytes.NewReader(readDeploy(t, "kubernetes", file)))
 		for {
 			var object struct {
@@ -76,7 +77,7 @@ func inKubernetes(t *testing.T) (list []commandLine) {
 				}
 			}
 			err := decoder.Decode(&object)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			require.NoError(t, err)

@@ -100,7 +100,7 @@ func trusting(file string) (*tls.Config, error) {
 
 // ask returns nil from a process that is ready, or what it waits for.
 func ask(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return fault.Field("addr", "makes no address: %s", url)
 	}

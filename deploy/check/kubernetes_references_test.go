@@ -114,7 +114,7 @@ func TestAddressesAreThoseOfServices(t *testing.T) {
 			require.Equal(t, "5432", at[2])
 		}
 	}
-	require.Equal(t, 4, found)
+	require.Equal(t, 5, found)
 }
 
 // What selects pods selects some: labels of the templates here, and those that the operator gives.
@@ -125,7 +125,7 @@ func TestSelectorsSelectPods(t *testing.T) {
 			pods = append(pods, template["metadata"].(map[string]any)["labels"].(map[string]any))
 		}
 	}
-	require.Len(t, pods, 4)
+	require.Len(t, pods, 5)
 	for _, m := range built(t) {
 		if m.kind() == "ServiceMonitor" {
 			continue // selects services

@@ -186,7 +186,7 @@ func (h *house) pgbouncer(t *testing.T, parts ...string) {
 	} {
 		text = regexp.MustCompile(old).ReplaceAllString(text, replacement)
 	}
-	require.NotContains(t, text, "/etc/")
+	require.NotRegexp(t, `(?m)^[^;].*/etc/`, text)
 	file := filepath.Join(h.dir, filepath.Base(parts[0])+".ini")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 	cmd := exec.Command(binary, file)
@@ -241,6 +241,8 @@ func TestPgBouncerTakesItsFiles(t *testing.T) {
 	}
 }
 
+var servingOn = regexp.MustCompile(`serving on http://(127\.0\.0\.1:\d+)\n`)
+
 // The platform as compose runs it: migrated by an owner without rights, served by
 // ovasabi_app through PgBouncer in transaction mode, statements prepared, LISTEN past it.
 func TestThePlatformServesThroughPgBouncer(t *testing.T) {
@@ -251,11 +253,18 @@ func TestThePlatformServesThroughPgBouncer(t *testing.T) {
 	run(t, h.env(t, "migrate"), binary, compose.Services["migrate"].Command...)
 
 	serve := exec.Command(binary, compose.Services["ovasabi"].Command...)
-	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	env := append(h.env(t, "ovasabi"), "OVASABI_ADDR="+addr, "OVASABI_LOG_LEVEL=INFO")
-	serve.Env = append(clean(), env...)
+	env := append(h.env(t, "ovasabi"), "OVASABI_LOG_LEVEL=INFO")
+	serve.Env = append(append(clean(), env...), "OVASABI_ADDR=127.0.0.1:0")
 	said := start(t, serve)
-	run(t, env, binary, "ready", "--wait", "1m")
+	addr := ""
+	require.Eventually(t, func() bool {
+		found := servingOn.FindStringSubmatch(said.String())
+		if found != nil {
+			addr = found[1]
+		}
+		return found != nil
+	}, time.Minute, 20*time.Millisecond, "%s", said)
+	run(t, env, binary, "ready", "--addr", addr, "--wait", "1m")
 
 	// What the deployment promises, in the platform's own words.
 	require.Eventually(t, func() bool { return strings.Contains(said.String(), "twin flags are followed by LISTEN") }, time.Minute, 50*time.Millisecond, "%s", said)
@@ -304,7 +313,7 @@ func TestThePlatformServesThroughPgBouncer(t *testing.T) {
 				case 1:
 					procedure, request = "content.v1.ContentService/SearchContent", `{"campaignId": "1", "query": "coffee", "pageSize": 3}`
 				case 2:
-					procedure, request = "user.v1.UserService/CreateUser", `{"campaignId": "1", "email": "u`+strconv.Itoa(caller*8+n)+`@example.org", "username": "u`+strconv.Itoa(caller*8+n)+`"}`
+					procedure, request = "user.v1.UserService/CreateUser", fmt.Sprintf(`{"campaignId": "1", "user": {"email": "u%[1]d@example.org", "username": "u%[1]d"}}`, caller*8+n)
 				case 3:
 					procedure, request = "nexus.v1.NexusService/ListEvents", `{"campaignId": "1", "pageSize": 3}`
 				}
@@ -347,9 +356,10 @@ func TestThePlatformServesThroughPgBouncer(t *testing.T) {
 
 	// The roles are what doctor and the verification want them to be.
 	owner := h.env(t, "migrate")
-	run(t, owner, binary, "migrate", "verify")
+	require.Contains(t, run(t, owner, binary, "migrate", "verify"), "\n0 findings\n")
 	super := []string{"DATABASE_URL=" + h.server.URL("postgres", "ovasabi")}
 	require.NotContains(t, run(t, super, binary, "doctor", "--only", "role"), "ERROR")
+	run(t, h.env(t, "maintain"), binary, "maintain", "run")
 
 	require.NoError(t, serve.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, serve.Wait(), "%s", said)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -81,4 +82,20 @@ metadata:
 	require.NoError(t, err)
 	text.Write(groups)
 	made(t, text.String(), "kubernetes", "prometheusrule.yaml")
+}
+
+// No dashboard is left out in Kubernetes.
+func TestEveryDashboardIsInItsConfigMap(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(dir, "grafana", "dashboards", "*.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, m := range built(t) {
+		if m.name() != "ConfigMap/ovasabi-dashboards" {
+			continue
+		}
+		data, _ := m.object["data"].(map[string]any)
+		require.Len(t, data, len(files))
+		return
+	}
+	t.Fatal("there is no ConfigMap of dashboards")
 }

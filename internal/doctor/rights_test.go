@@ -77,7 +77,7 @@ func TestAListOfReleasesThatHasGrownOldSaysSo(t *testing.T) {
 	db := pgtest.New(t, pgtest.Empty())
 	o := doctor.Options{Only: []string{"server.minor_version"}}
 	require.Empty(t, run(t, db.OwnerURL, doctor.Options{Only: o.Only, Releases: upToDate()}).Checked.NotChecked)
-	defer doctor.KnownOn(time.Now().AddDate(0, 0, -30))()
+	t.Cleanup(doctor.KnownOn(time.Now().AddDate(0, 0, -30)))
 	require.Empty(t, run(t, db.OwnerURL, o).Checked.NotChecked)
 	doctor.KnownOn(time.Now().AddDate(0, 0, -120))
 	require.Contains(t, notChecked(run(t, db.OwnerURL, o), "server.minor_version").Reason, "are not known to this build")
