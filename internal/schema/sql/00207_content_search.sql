@@ -2,7 +2,7 @@
 -- for the policy and cannot use an index. The function below runs as a role that
 -- a policy of its own lets through, and fixes the campaign itself: the same rows,
 -- by the index. The role cannot log in, and only the function acts in its name.
--- It is made under a name that nobody calls; 00208 gives it its own, and takes it
+-- It is made under a name that nobody calls; 00211 gives it its own, and takes it
 -- away again before the function goes.
 -- +ovasabi AFTER CALLERS
 -- +goose Up
