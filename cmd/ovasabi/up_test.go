@@ -89,6 +89,15 @@ func TestUp(t *testing.T) {
 		require.Equal(t, 200, status)
 		require.Contains(t, body, "# TYPE go_goroutines gauge")
 	})
+	t.Run("maintains, and watches over integrity", func(t *testing.T) {
+		require.Eventually(t, func() bool {
+			_, body := curl(t, r.MetricsURL, "-H", "Authorization: Bearer "+r.Token)
+			return strings.Contains(body, "ovasabi_maintenance_leading ") && strings.Contains(body, "ovasabi_integrity_last_round_timestamp_seconds ")
+		}, time.Minute, 200*time.Millisecond)
+		code, out, errText := do(t, "", "maintain", "plan", "--data", dir)
+		require.Equal(t, exitDone, code, errText)
+		require.Contains(t, out, "the last 24 hours took")
+	})
 	var campaignID string
 	t.Run("shows the demo", func(t *testing.T) {
 		campaigns, ok := call(t, r, "campaign.v1.CampaignService/ListCampaigns", `{}`)["campaigns"].([]any)

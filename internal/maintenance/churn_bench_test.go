@@ -25,7 +25,7 @@ import (
 // maintenance itself takes is not made shorter, so that this is the harder case.
 const (
 	churnRows    = 50_000
-	churnHour    = time.Minute
+	churnTime    = time.Minute
 	churnRate    = 1500 // statements a second
 	churnClients = 4
 	churnPairs   = 2
@@ -119,7 +119,7 @@ func churn(b *testing.B, db, app *pgxpool.Pool, url string) (h hour) {
 		return n
 	}
 	vacuums := count()
-	hourly, cancel := context.WithTimeout(ctx, churnHour)
+	hourly, cancel := context.WithTimeout(ctx, churnTime)
 	defer cancel()
 	var work sync.WaitGroup
 	if url != "" {

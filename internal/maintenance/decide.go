@@ -56,13 +56,13 @@ type decider struct {
 	out    decision
 }
 
-func (d *decider) note(format string, args ...any) {
+func (d *decider) notef(format string, args ...any) {
 	d.out.notes = append(d.out.notes, fmt.Sprintf(format, args...))
 }
 
 func (d *decider) add(t Task) {
 	if held := d.history.held(t.key(), d.at); held != "" {
-		d.note("%s of %s: %s", t.Action, t.Object, held)
+		d.notef("%s of %s: %s", t.Action, t.Object, held)
 		return
 	}
 	d.out.tasks = append(d.out.tasks, t)
@@ -153,7 +153,7 @@ func (d *decider) vacuumReasons(t *tableFacts, s *monitoring.Table) (why []strin
 	own := threshold(t.VacuumBase, t.VacuumScale, 1, rows, t.VacuumMost)
 	if dead := float64(s.DeadRows); dead > from {
 		if left, when, again := d.history.leftDead(t.name(), d.at); again && dead-left < from {
-			d.note("%s has %d dead rows, of which its vacuum at %s could not remove %.0f: %s", t.name(), s.DeadRows, stamp(when), left, d.holder())
+			d.notef("%s has %d dead rows, of which its vacuum at %s could not remove %.0f: %s", t.name(), s.DeadRows, stamp(when), left, d.holder())
 		} else {
 			why = append(why, fmt.Sprintf("%d dead rows beside %d live ones; acts from %.0f, autovacuum from %.0f", s.DeadRows, s.LiveRows, from, own))
 			due = dead > own

@@ -26,7 +26,7 @@ func (d *decider) partitions() {
 		}
 		if len(parts) == 0 {
 			if s.PartitionsAhead != nil {
-				d.note("%s: partitions ahead are asked for, and it has no partition by a range of one column of time: make the first one, which says how long they are", s.TableName)
+				d.notef("%s: partitions ahead are asked for, and it has no partition by a range of one column of time: make the first one, which says how long they are", s.TableName)
 			}
 			continue
 		}
@@ -113,7 +113,7 @@ func (d *decider) old(parts []rangePartition, keep time.Duration) {
 // retention decides which campaigns' events are older than they are to be kept.
 func (d *decider) retention() {
 	if own, common := retentions(d.settings); (common != nil || len(own) > 0) && !d.mayDelete() {
-		d.note("%s: retention is set, and this role may not delete there: run maintain as the owner or as ovasabi_maintain", events)
+		d.notef("%s: retention is set, and this role may not delete there: run maintain as the owner or as ovasabi_maintain", events)
 		return
 	}
 	var bytes, rows int64
@@ -159,12 +159,12 @@ func (d *decider) configure() {
 		leaves := s.Leaves
 		switch {
 		case s.Kind == nil:
-			d.note("%s: something is set for it, and there is no such table", s.TableName)
+			d.notef("%s: something is set for it, and there is no such table", s.TableName)
 			continue
 		case *s.Kind != "p" && s.CampaignID == 0:
 			leaves = []string{s.TableName}
 		case len(leaves) == 0:
-			d.note("campaign %d has thresholds of its own for %s, which is not in partitions by campaign, so that they hold for nothing: see ovasabi migrate up --partitions", s.CampaignID, s.TableName)
+			d.notef("campaign %d has thresholds of its own for %s, which is not in partitions by campaign, so that they hold for nothing: see ovasabi migrate up --partitions", s.CampaignID, s.TableName)
 			continue
 		}
 		for _, leaf := range leaves {

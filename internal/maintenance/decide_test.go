@@ -1,6 +1,7 @@
 package maintenance_test
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func TestEveryDecisionIsPlantedMadeAndDone(t *testing.T) {
 		config          func(c *maintenance.Config)
 		plant           func(t *testing.T, db *pgtest.DB, m *maintenance.Maintainer)
 		mended          string // a query for the owner that is true afterwards
-		more            []string
+		more            string // what else may be decided
 	}{
 		{
 			name: "dead rows", want: "vacuum ovasabi.service_product_main", why: `^300 dead rows beside \d+ live ones; acts from 250, autovacuum from 850$`,
@@ -102,7 +103,7 @@ func TestEveryDecisionIsPlantedMadeAndDone(t *testing.T) {
 				execute(t, db, `DELETE FROM ovasabi.service_product_main WHERE campaign_id = 3 AND sku !~ '0$'`, `VACUUM (ANALYZE) ovasabi.service_product_main`)
 			},
 			mended: `SELECT pg_relation_size('ovasabi.service_product_main_sku_key') < 1 << 20`,
-			more:   []string{"reindex ovasabi.service_product_main_pkey", "reindex ovasabi.idx_products_campaign_price", "reindex ovasabi.idx_products_campaign_status"},
+			more:   `^reindex ovasabi\.(service_product_main|idx_products)_`, // others of the same table
 		},
 		{
 			name: "an invalid index", want: "reindex ovasabi.idx_users_campaign_skip", why: `^cannot be used`,
@@ -125,7 +126,7 @@ func TestEveryDecisionIsPlantedMadeAndDone(t *testing.T) {
 				set(t, m, maintenance.Setting{CampaignID: 2, TableName: "ovasabi.service_event", Retention: new(20 * 24 * time.Hour)})
 			},
 			mended: `SELECT count(*) FILTER (WHERE campaign_id <> 2) = 4000 AND NOT bool_or(campaign_id = 2 AND occurred_at < now() - interval '20 days 1 hour') FROM ovasabi.service_event`,
-			more:   []string{"vacuum ovasabi.service_event"},
+			more:   `^vacuum ovasabi\.service_event$`, // of what was deleted
 		},
 		{
 			name: "partitions ahead", want: "create_partition", why: `^0 of 1 partitions ahead of now`,
@@ -171,7 +172,7 @@ func TestEveryDecisionIsPlantedMadeAndDone(t *testing.T) {
 					require.Equal(t, "now", task.When)
 					continue
 				}
-				require.Contains(t, planted.more, name, "nothing else is decided")
+				require.Regexp(t, cmp.Or(planted.more, "nothing else"), name)
 			}
 			require.True(t, found, names(p))
 			for name, outcome := range outcomes(run(t, m)) {
@@ -179,7 +180,7 @@ func TestEveryDecisionIsPlantedMadeAndDone(t *testing.T) {
 			}
 			require.True(t, value[bool](t, db, planted.mended))
 			for _, name := range names(plan(t, m)) {
-				require.Contains(t, planted.more, name, "what was done is not decided again")
+				require.Regexp(t, cmp.Or(planted.more, "nothing again"), name)
 			}
 			require.Zero(t, value[int](t, db, `SELECT count(*) FROM ovasabi.maintenance_log WHERE outcome <> 'done' OR ended_at IS NULL OR NOT figures ? 'seconds'`))
 		})

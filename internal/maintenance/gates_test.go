@@ -83,7 +83,7 @@ func TestALockThatIsNotFreeIsNotQueuedFor(t *testing.T) {
 	r := only(t, run(t, m))
 	require.Equal(t, maintenance.OutcomeSkipped, r.Outcome)
 	require.Contains(t, r.Detail, "could not obtain lock")
-	require.NotEqual(t, "", value[string](t, db, `SELECT to_regclass('ovasabi.call_14')::text`))
+	require.NotEmpty(t, value[string](t, db, `SELECT to_regclass('ovasabi.call_14')::text`))
 }
 
 func TestAClosedWindowIsWaitedFor(t *testing.T) {

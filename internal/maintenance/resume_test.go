@@ -89,7 +89,7 @@ func TestAKilledMaintainerIsFinishedByTheNextOne(t *testing.T) {
 	kills := 0
 	for ; ; kills++ {
 		require.Less(t, kills, 200, "it comes to no end")
-		l := &life{left: 10 + random.IntN(60+10*kills)}
+		l := &life{left: 20 + random.IntN(40+5*kills)}
 		m, err := maintenance.Open(t.Context(), db.OwnerURL, config(), maintenance.WithDial(maintenance.Options{}, l.dial))
 		if err == nil {
 			_, err = m.Run(t.Context())

@@ -10,34 +10,40 @@ import (
 // it, until ctx ends. While another maintainer is at work it waits; a server that
 // cannot be reached is logged once and tried again.
 func (m *Maintainer) Serve(ctx context.Context) error {
-	failing := false
-	for {
-		err := m.lead(ctx, func(ctx context.Context) error {
-			m.figures.leads(true)
-			defer m.figures.leads(false)
-			r, err := m.round(ctx)
-			m.figures.add(r)
-			if err != nil {
-				return err
-			}
-			return m.portion(ctx)
-		})
-		if ctx.Err() != nil {
-			return nil
-		}
-		switch led := errors.Is(err, errLed); {
-		case led:
-			m.log.DebugContext(ctx, "maintenance waits", slog.String("reason", err.Error()))
-		case err != nil && !failing:
-			m.log.WarnContext(ctx, "maintenance cannot go on now, and is tried again", slog.String("error", err.Error()))
-		case err == nil && failing:
-			m.log.InfoContext(ctx, "maintenance goes on")
-		}
-		failing = err != nil && !errors.Is(err, errLed)
+	for failing := false; m.turn(ctx, &failing); {
 		if m.wait(ctx, m.config.Interval) != nil {
-			return nil
+			break
 		}
 	}
+	return nil
+}
+
+// turn does one round and one portion, and tells whether there may be another.
+func (m *Maintainer) turn(ctx context.Context, failing *bool) (again bool) {
+	err := m.lead(ctx, func(ctx context.Context) error {
+		m.figures.leads(true)
+		defer m.figures.leads(false)
+		r, err := m.round(ctx)
+		m.figures.add(r)
+		if err != nil {
+			return err
+		}
+		return m.portion(ctx)
+	})
+	if ctx.Err() != nil {
+		return false
+	}
+	led := errors.Is(err, errLed)
+	switch {
+	case led:
+		m.log.DebugContext(ctx, "maintenance waits", slog.String("reason", err.Error()))
+	case err != nil && !*failing:
+		m.log.WarnContext(ctx, "maintenance cannot go on now, and is tried again", slog.String("error", err.Error()))
+	case err == nil && *failing:
+		m.log.InfoContext(ctx, "maintenance goes on")
+	}
+	*failing = err != nil && !led
+	return true
 }
 
 // portion has the watch do its next portion, where the window is open and nothing presses.
