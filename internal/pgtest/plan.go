@@ -17,6 +17,8 @@ type Plan struct {
 	Searches int
 	// Buffers is the pages that it read, from memory or from disk.
 	Buffers int
+	// Filtered is how many rows were read and left out, all loops together.
+	Filtered int
 	// Text is the whole plan, for a failed test.
 	Text string
 }
@@ -30,6 +32,9 @@ type planNode struct {
 	Searches int        `json:"Index Searches"`
 	Hit      int        `json:"Shared Hit Blocks"`
 	Read     int        `json:"Shared Read Blocks"`
+	Removed  float64    `json:"Rows Removed by Filter"`
+	Recheck  float64    `json:"Rows Removed by Index Recheck"`
+	Loops    float64    `json:"Actual Loops"`
 	Plans    []planNode `json:"Plans"`
 }
 
@@ -42,6 +47,12 @@ func Explain(ctx context.Context, t testing.TB, q interface {
 	t.Helper()
 	var text []byte
 	require.NoError(t, q.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY OFF, FORMAT JSON)\n"+sql, args...).Scan(&text))
+	return ReadPlan(t, text)
+}
+
+// ReadPlan reads what EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) printed.
+func ReadPlan(t testing.TB, text []byte) Plan {
+	t.Helper()
 	var told []struct{ Plan planNode }
 	require.NoError(t, json.Unmarshal(text, &told))
 	p := Plan{Text: string(text), Buffers: told[0].Plan.Hit + told[0].Plan.Read}
@@ -52,6 +63,7 @@ func Explain(ctx context.Context, t testing.TB, q interface {
 func (p *Plan) add(n planNode) {
 	p.Nodes = append(p.Nodes, n.Kind)
 	p.Searches += n.Searches
+	p.Filtered += int((n.Removed + n.Recheck) * n.Loops)
 	if n.Index != "" {
 		p.Indexes = append(p.Indexes, n.Index)
 	}

@@ -30,9 +30,9 @@ func TestTheDocumentDescribesEveryProcedure(t *testing.T) {
 			Schemas map[string]struct {
 				Properties map[string]struct {
 					Description string
-					Ref         string `json:"$ref"` //nolint:tagliatelle // JSON Schema's name
+					Ref         string `json:"$ref"`
 					Items       struct {
-						Ref string `json:"$ref"` //nolint:tagliatelle // JSON Schema's name
+						Ref string `json:"$ref"`
 					}
 					OneOf []any
 				}

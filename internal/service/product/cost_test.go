@@ -37,14 +37,14 @@ ANALYZE ovasabi.service_product_main`)
 		{product.ListNewest, "idx_products_campaign_newest", []any{int64(1) << 62}, []any{14000}, []any{5000}},
 	} {
 		t.Run(order.twin.Name(), func(t *testing.T) {
-			page := func(id campaign.ID, least, most any, place []any) plantest.Plan {
+			page := func(id campaign.ID, least, most any, place []any) pgtest.Plan {
 				args := append([]any{id.Int64(), statuses, false, "", least, most}, place...)
 				return plantest.Explain(t, db.App(t), id, order.twin.SQL(twin.Optimised), append(args, size)...)
 			}
 			first := page(1, nil, nil, order.first)
 			require.Contains(t, first.Text, order.index)
 			require.Less(t, first.Buffers, 400, first.Text)
-			for name, p := range map[string]plantest.Plan{
+			for name, p := range map[string]pgtest.Plan{
 				"the first page of a large campaign": page(2, nil, nil, order.first),
 				"a page in the middle of it":         page(2, nil, nil, order.middle),
 				"its last page":                      page(2, nil, nil, order.last),

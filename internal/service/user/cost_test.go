@@ -25,7 +25,7 @@ FROM (VALUES (1, 4000), (2, 20000)) AS c (id, users)
 CROSS JOIN LATERAL generate_series(1, c.users) AS i;
 ANALYZE ovasabi.service_user_main`)
 	require.NoError(t, err)
-	cost := func(t *testing.T, id campaign.ID, of *twin.Twin, args ...any) plantest.Plan {
+	cost := func(t *testing.T, id campaign.ID, of *twin.Twin, args ...any) pgtest.Plan {
 		t.Helper()
 		return plantest.Explain(t, db.App(t), id, of.SQL(twin.Optimised), append([]any{id.Int64()}, args...)...)
 	}
