@@ -117,14 +117,16 @@ func (a *Admission) admit(ctx context.Context, id ID) (ticket, error) {
 	}
 	now := time.Now()
 	if s.bucket != nil {
-		pause, err := a.reserve(s, now)
-		if err != nil || pause > 0 {
+		token, err := a.reserve(s, now)
+		if err != nil {
 			a.mu.Unlock()
-			if err == nil {
-				err = fault.FromPostgres(sleep(ctx, pause))
-			}
-			if err != nil {
-				return ticket{}, err
+			return ticket{}, err
+		}
+		if pause := token.DelayFrom(now); pause > 0 {
+			a.mu.Unlock()
+			if err := sleep(ctx, pause); err != nil {
+				token.Cancel() // those who come after need not wait for this call
+				return ticket{}, fault.FromPostgres(err)
 			}
 			a.mu.Lock()
 			// The share may have been forgotten meanwhile.
@@ -158,15 +160,15 @@ func (a *Admission) shareOf(ctx context.Context, id ID) (*share, error) {
 }
 
 // reserve takes a token of the campaign's rate, or refuses when it would come too late.
-func (a *Admission) reserve(s *share, now time.Time) (time.Duration, error) {
+func (a *Admission) reserve(s *share, now time.Time) (*rate.Reservation, error) {
 	r := s.bucket.ReserveN(now, 1)
 	pause := r.DelayFrom(now)
 	if !r.OK() || pause > a.config.MaxWait {
 		r.CancelAt(now)
 		s.refused++
-		return 0, &fault.Error{Kind: fault.Limited, Field: "max_rate", RetryAfter: pause, Message: "the campaign is over its rate"}
+		return nil, &fault.Error{Kind: fault.Limited, Field: "max_rate", RetryAfter: pause, Message: "the campaign is over its rate"}
 	}
-	return pause, nil
+	return r, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

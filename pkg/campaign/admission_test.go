@@ -210,6 +210,27 @@ func TestOverItsRateACampaignHearsWhenToComeBack(t *testing.T) {
 	require.LessOrEqual(t, f.RetryAfter, 10*time.Second)
 }
 
+// A thousand calls that gave up while they waited for the rate take nothing of it:
+// at 20 a second, theirs would last for 50 s, and no call waits longer than 10 s.
+func TestACallThatGivesUpTakesNothingOfTheRate(t *testing.T) {
+	s, a, _ := admitted(t, campaign.AdmissionConfig{})
+	id := newCampaign(t, s, "a")
+	ctx := campaign.NewContext(t.Context(), id)
+	limit(t, s, ctx, `max_rate = 20`)
+	require.Eventually(t, func() bool {
+		_, err := s.Exec(ctx, `SELECT 1`)
+		return err == nil && load(a, id).Limits.MaxRate > 0
+	}, 5*time.Second, 5*time.Millisecond)
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	for range 1000 {
+		_, err := s.Exec(canceled, `SELECT 1`)
+		require.ErrorIs(t, err, fault.Canceled)
+	}
+	_, err := s.Exec(ctx, `SELECT 1`)
+	require.NoError(t, err)
+}
+
 func TestACampaignsStatementTimeoutEndsItsStatements(t *testing.T) {
 	s, a, _ := admitted(t, campaign.AdmissionConfig{})
 	id, other := newCampaign(t, s, "a"), newCampaign(t, s, "b")
