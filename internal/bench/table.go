@@ -100,11 +100,15 @@ func writeVariants(t io.Writer, f Figures) {
 }
 
 // timesText is how many times more than after a variant costs.
-func timesText(v Variant) string {
-	if v.Times == nil {
+func timesText(f Figures, name string) string {
+	switch times := f.Variants[name].Times; {
+	case name == f.After:
 		return "1"
+	case times == nil: // a report of before there was this column
+		return "–"
+	default:
+		return fmt.Sprintf("%s (%s – %s)", figure(times.Ratio), figure(times.Low), figure(times.High))
 	}
-	return fmt.Sprintf("%s (%s – %s)", figure(v.Times.Ratio), figure(v.Times.Low), figure(v.Times.High))
 }
 
 func ratioText(f Figures) string {
