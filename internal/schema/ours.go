@@ -107,8 +107,14 @@ func (m *Migrator) underLock(ctx context.Context, fn func(ctx context.Context, w
 	return fn(ctx, &w)
 }
 
+// holdWorkLock makes a connection one of a migrator at work. An autovacuum gives way
+// to whoever has waited for it for deadlock_timeout, which is longer than a statement
+// of ours waits: it is shortened, where the owner may do so.
 func holdWorkLock(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT pg_catalog.pg_advisory_lock_shared($1)`, workKey)
+	_, err := conn.Exec(ctx, `
+SELECT
+    pg_catalog.pg_advisory_lock_shared($1),
+    CASE WHEN pg_catalog.has_parameter_privilege('deadlock_timeout', 'SET') THEN pg_catalog.set_config('deadlock_timeout', '100ms', false) END`, workKey)
 	return err
 }
 
