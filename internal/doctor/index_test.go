@@ -85,6 +85,7 @@ func severities(found []doctor.Finding) (list []doctor.Severity) {
 }
 
 func TestWithoutProofARedundantIndexIsNoWarning(t *testing.T) {
+	pgtest.New(t) // its migration makes the roles, which all databases share
 	db := ordersDatabase(t)
 	for name, c := range map[string]struct {
 		url, why string
