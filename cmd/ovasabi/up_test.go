@@ -67,7 +67,8 @@ func nobodyListens(t *testing.T, url string) {
 // remembers, is used by the other verbs, and stops without leaving anything.
 func TestUp(t *testing.T) {
 	dir := filepath.Join(openFolder(t), "data")
-	p, r := upOn(t, dir, "--demo")
+	// The watch need not rest here, nor mind what else the machine does.
+	p, r := upOn(t, dir, "--demo", "--maintain-interval", "1s", "--maintain-integrity-share", "1", "--maintain-latency-rise", "0")
 
 	t.Run("tells where everything is", func(t *testing.T) {
 		require.Equal(t, p.Process.Pid, r.PID)

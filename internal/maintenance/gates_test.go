@@ -125,6 +125,7 @@ func TestWithoutBudgetNothingBegins(t *testing.T) {
 	c := config()
 	c.MaxBytes = 1
 	dead(t, db)
+	execute(t, db, `INSERT INTO ovasabi.maintenance_log (action, object, reason, ended_at, outcome, figures) VALUES ('vacuum', 'ovasabi.other', '', now(), 'done', '{"seconds": 0, "bytes": 1}')`)
 	r := only(t, run(t, open(t, db.OwnerURL, c, maintenance.Options{})))
 	require.Equal(t, maintenance.OutcomeWaiting, r.Outcome)
 	require.Contains(t, r.Detail, "budget of bytes")
@@ -359,4 +360,21 @@ func TestAnIndexDoesNotWaitForAnOldTransactionForEver(t *testing.T) {
 	run(t, m)
 	require.Empty(t, plan(t, m).Tasks)
 	require.True(t, value[bool](t, db, `SELECT indisvalid FROM pg_index WHERE indexrelid = 'ovasabi.idx_users_campaign_skip'::regclass`))
+}
+
+func TestNothingBeginsDuringAMigration(t *testing.T) {
+	db := filled(t, 0)
+	dead(t, db)
+	m := open(t, db.OwnerURL, config(), maintenance.Options{})
+	steps, four := 0, 4
+	require.NoError(t, schema.Up(t.Context(), db.OwnerURL, schema.Latest(), schema.Options{Partitions: &four, Progress: func(line string) {
+		steps++
+		r := run(t, m) // between two steps of the move into partitions
+		require.Empty(t, r.Results, line)
+		require.Len(t, r.Notes, 1)
+		require.Contains(t, r.Notes[0], "a migrator is at work")
+	}}))
+	require.Positive(t, steps)
+	// The server may take a moment to see that the migrator has gone.
+	settled(t, func() bool { return outcomes(run(t, m))[productVacuum] == maintenance.OutcomeDone })
 }

@@ -79,7 +79,8 @@ func (m *Maintainer) shut(t *Task, used usage) string {
 		return "in the window at " + m.windows.next(now).In(m.windows.zone).Format("2006-01-02 15:04 MST")
 	case m.config.MaxTime > 0 && used.Seconds >= m.config.MaxTime.Seconds():
 		return "when the budget of time is free again: " + m.config.MaxTime.String() + " within 24 hours are used"
-	case m.config.MaxBytes > 0 && used.Bytes+t.Bytes > m.config.MaxBytes:
+	case m.config.MaxBytes > 0 && used.Bytes > 0 && used.Bytes+t.Bytes > m.config.MaxBytes:
+		// What alone is more than the budget is done on a day that has used none of it.
 		return "when the budget of bytes is free again: " + size(used.Bytes) + " of " + size(m.config.MaxBytes) + " within 24 hours are used"
 	case !t.interruptible() && !end.IsZero() && now.Add(time.Duration(t.Seconds*float64(time.Second))).After(end):
 		return "in a window with time for it: this one closes at " + end.Format("15:04 MST")

@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/ovasabi/ovasabi/internal/schema"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
@@ -58,6 +59,10 @@ func (m *Maintainer) Run(ctx context.Context) (Report, error) {
 func (m *Maintainer) round(ctx context.Context) (r Report, err error) {
 	r = Report{At: m.now(), Results: []Result{}}
 	if err := m.takeOver(ctx); err != nil {
+		return r, err
+	}
+	if migrating, err := schema.AtWork(ctx, m.pool); err != nil || migrating {
+		r.Notes = append(r.Notes, "a migrator is at work on the schema: nothing is begun")
 		return r, err
 	}
 	// What others took since the round before is their usual: nothing was done meanwhile.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+
+	"github.com/ovasabi/ovasabi/internal/schema"
 )
 
 // Serve does a round an interval, and a portion of the watch over integrity after
@@ -53,6 +55,9 @@ func (m *Maintainer) portion(ctx context.Context) error {
 	}
 	if _, open := m.windows.end(m.now()); !open {
 		return nil
+	}
+	if migrating, err := schema.AtWork(ctx, m.pool); err != nil || migrating {
+		return err
 	}
 	p, err := m.pressed(ctx)
 	if err != nil || p.String() != "" {

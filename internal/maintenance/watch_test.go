@@ -15,9 +15,9 @@ import (
 	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
-func watch(t *testing.T, db *pgtest.DB) *maintenance.Watch {
+func watch(t *testing.T, db *pgtest.DB, portion time.Duration) *maintenance.Watch {
 	t.Helper()
-	w, err := maintenance.NewWatch(db.OwnerURL, maintenance.Integrity{Every: time.Hour, Portion: time.Millisecond, Share: 1}, slog.New(slog.DiscardHandler))
+	w, err := maintenance.NewWatch(db.OwnerURL, maintenance.Integrity{Every: time.Hour, Portion: portion, Share: 1}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
 	return w
@@ -33,13 +33,13 @@ func TestTheWatchGoesOnOverRestartsAndTellsWhatItFound(t *testing.T) {
 	portions := 0
 	for ; value[int](t, db, rounds) == 0; portions++ {
 		require.Less(t, portions, 500)
-		if portions%5 == 0 {
-			w = watch(t, db) // a new process
+		if portions%3 == 0 {
+			w = watch(t, db, 10*time.Millisecond) // a new process
 		}
 		m := open(t, db.OwnerURL, config(), maintenance.Options{Integrity: w})
 		require.NoError(t, maintenance.Portion(t.Context(), m))
 	}
-	require.Greater(t, portions, 10)
+	require.Greater(t, portions, 3)
 	require.Equal(t, int64(4000+2000+500+6000+3+3), value[int64](t, db, `SELECT (checked ->> 'rows')::bigint FROM ovasabi.integrity_round`))
 	found, looked := w.Findings()
 	require.WithinDuration(t, time.Now(), looked, time.Minute)
@@ -48,7 +48,7 @@ func TestTheWatchGoesOnOverRestartsAndTellsWhatItFound(t *testing.T) {
 	require.Equal(t, "warning", found[0].Severity)
 
 	// After another restart it knows, and the next round is not due.
-	w = watch(t, db)
+	w = watch(t, db, 10*time.Millisecond)
 	m := open(t, db.OwnerURL, config(), maintenance.Options{Integrity: w})
 	require.NoError(t, maintenance.Portion(t.Context(), m))
 	again, _ := w.Findings()
@@ -67,7 +67,7 @@ ovasabi_integrity_findings{check="integrity.product_tax_rate",severity="warning"
 
 	// A round later what was mended is no longer told.
 	execute(t, db, `UPDATE ovasabi.service_product_main SET metadata = '{}' WHERE sku = '7'`, `UPDATE ovasabi.integrity_round SET started_at = started_at - interval '2 hours'`)
-	w = watch(t, db)
+	w = watch(t, db, 10*time.Millisecond)
 	m = open(t, db.OwnerURL, config(), maintenance.Options{Integrity: w})
 	for portions = 0; value[int](t, db, rounds) == 1; portions++ {
 		require.Less(t, portions, 500)
@@ -83,7 +83,7 @@ func TestServeMaintainsAndWatches(t *testing.T) {
 	dead(t, db)
 	c := config()
 	c.Interval = 20 * time.Millisecond
-	m := open(t, db.OwnerURL, c, maintenance.Options{Integrity: watch(t, db)})
+	m := open(t, db.OwnerURL, c, maintenance.Options{Integrity: watch(t, db, time.Minute)})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- m.Serve(ctx) }()
