@@ -243,7 +243,7 @@ func (c *tenant) queue(b *pgx.Batch, q *query.CampaignQueryBuilder) error {
 
 func wanted(kind fault.Kind, err error) error {
 	if !errors.Is(err, kind) {
-		return fmt.Errorf("wanted %v, got %w", kind, err)
+		return fmt.Errorf("wanted %s, got %w", kind.Error(), err)
 	}
 	return nil
 }
