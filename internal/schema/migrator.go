@@ -206,19 +206,7 @@ func (m *Migrator) apply(ctx context.Context, pending []migration, up bool) erro
 			return err
 		}
 		m.o.Progress(fmt.Sprintf("%s %s (%d of %d)", verb, step.name, i+1, len(pending)))
-		k, _ := step.kind()
-		err := m.retry(ctx, step.name, func() error {
-			if k == afterCallers && !up {
-				if err := m.awaitCallers(ctx, step); err != nil {
-					return err
-				}
-			}
-			_, err := provider.ApplyVersion(ctx, step.version, up)
-			if errors.Is(err, goose.ErrAlreadyApplied) {
-				return nil
-			}
-			return err
-		})
+		err := m.retry(ctx, step.name, func() error { return m.applyStep(ctx, provider, step, up) })
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", verb, step.name, err)
 		}
@@ -248,6 +236,20 @@ func (m *Migrator) apply(ctx context.Context, pending []migration, up bool) erro
 		}
 	}
 	return m.record(ctx, applied, byHand)
+}
+
+// applyStep runs one migration, in one direction.
+func (m *Migrator) applyStep(ctx context.Context, provider *goose.Provider, step migration, up bool) error {
+	if k, _ := step.kind(); k == afterCallers && !up {
+		if err := m.awaitCallers(ctx, step); err != nil {
+			return err
+		}
+	}
+	_, err := provider.ApplyVersion(ctx, step.version, up)
+	if errors.Is(err, goose.ErrAlreadyApplied) {
+		return nil
+	}
+	return err
 }
 
 // changedByHand tells, before a run, what is not as the last run left it; the
