@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -231,7 +232,7 @@ func (c maintainSettings) Run(ctx context.Context, t terminal, log *slog.Logger)
 	for _, s := range settings {
 		who := "all"
 		if s.CampaignID != 0 {
-			who = fmt.Sprint(s.CampaignID)
+			who = strconv.FormatInt(s.CampaignID, 10)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s + %s\t%s + %s\t%s\n", s.TableName, who, orDash(s.Retention), orDash(s.PartitionsAhead),
 			orDash(s.VacuumThreshold), orDash(s.VacuumScaleFactor), orDash(s.AnalyzeThreshold), orDash(s.AnalyzeScaleFactor), s.Reason)

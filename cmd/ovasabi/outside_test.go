@@ -55,6 +55,9 @@ FROM made`, slug)
 	form := regexp.MustCompile(`serving on (http://\S+)`)
 	require.Eventually(t, func() bool { return form.MatchString(p.err.String()) }, time.Minute, 10*time.Millisecond, "%s", p.err)
 	s.url = form.FindStringSubmatch(p.err.String())[1]
+	// It listens before it has read which tokens were taken back, and lets nobody in until then.
+	code, _, errText = do(t, "", "ready", "--addr", strings.TrimPrefix(s.url, "http://"), "--wait", "1m")
+	require.Equal(t, exitDone, code, errText)
 	return s
 }
 

@@ -75,7 +75,11 @@ func expandedTail(n int) float64 {
 // studentT is the 97.5% quantile of Student's t, to 1% from three degrees of freedom
 // on, by the series of Cornish and Fisher (Abramowitz and Stegun, 26.7.5).
 func studentT(freedom float64) float64 {
-	const z = 1.959964
-	z3, z5, z7 := math.Pow(z, 3), math.Pow(z, 5), math.Pow(z, 7)
-	return z + (z3+z)/(4*freedom) + (5*z5+16*z3+3*z)/(96*math.Pow(freedom, 2)) + (3*z7+19*z5+17*z3-15*z)/(384*math.Pow(freedom, 3))
+	const (
+		z  = 1.959964
+		z3 = z * z * z
+		z5 = z3 * z * z
+		z7 = z5 * z * z
+	)
+	return z + (z3+z)/(4*freedom) + (5*z5+16*z3+3*z)/(96*freedom*freedom) + (3*z7+19*z5+17*z3-15*z)/(384*freedom*freedom*freedom)
 }

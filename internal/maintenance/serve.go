@@ -12,10 +12,9 @@ import (
 // it, until ctx ends. While another maintainer is at work it waits; a server that
 // cannot be reached is logged once and tried again.
 func (m *Maintainer) Serve(ctx context.Context) error {
-	for failing := false; m.turn(ctx, &failing); {
-		if m.wait(ctx, m.config.Interval) != nil {
-			break
-		}
+	failing := false
+	for m.turn(ctx, &failing) && m.wait(ctx, m.config.Interval) == nil {
+		continue
 	}
 	return nil
 }
