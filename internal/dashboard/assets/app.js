@@ -44,6 +44,7 @@
     box.replaceChildren();
     const plot = new uPlot({
       width: box.clientWidth || 300, height: plotHeight,
+      padding: [8, 30, 0, 0], // the last time of day stands half beyond its line
       cursor: { points: { size: 6 } },
       scales: { x: { range: span }, y: { range: (_u, min, max) => [0, box.dataset.unit === "percent" ? 1 : Math.max(max || 0, box.dataset.unit === "count" ? 4 : 1e-9) * 1.1] } },
       axes: [
