@@ -51,6 +51,12 @@ type site struct {
 // start starts a site that ends with the test.
 func start(t *testing.T, change ...func(*dashboard.Dependencies)) *site {
 	t.Helper()
+	return startKept(t, "", change...)
+}
+
+// startKept is start with what an earlier process has seen, in a file of the collector's.
+func startKept(t *testing.T, keepFile string, change ...func(*dashboard.Dependencies)) *site {
+	t.Helper()
 	s := &site{DB: pgtest.New(t), Tracer: monitoring.NewTracer(50 * time.Millisecond)}
 	_, err := s.DB.Owner(t).Exec(t.Context(), `CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA ovasabi`)
 	require.NoError(t, err)
@@ -73,7 +79,7 @@ func start(t *testing.T, change ...func(*dashboard.Dependencies)) *site {
 	t.Cleanup(s.Twins.Close)
 	s.Collector, err = monitoring.NewPG18StatsCollector(s.DB.Monitor(t), monitoring.Options{
 		Interval: 500 * time.Millisecond, LockInterval: 200 * time.Millisecond, LongTransaction: time.Second,
-		Client: s.Tracer, Pool: s.App.Pool, Sources: []monitoring.FindingSource{s.others()}, Log: log,
+		Client: s.Tracer, Pool: s.App.Pool, Sources: []monitoring.FindingSource{s.others()}, KeepFile: keepFile, Log: log,
 	})
 	require.NoError(t, err)
 
