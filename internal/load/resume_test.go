@@ -37,7 +37,8 @@ func TestALoadThatWasBrokenOffIsFinishedByTheSameCommand(t *testing.T) {
 	db := pgtest.New(t)
 	db.Owner(t) // opens the pool
 	scope := campaign.NewScope(db.App(t))
-	defer leavesNothing(t)()
+	left := leavesNothing(t)
+	defer left()
 	const n = 20_000
 	text := events("/a", n/2) + events("/b", n/2)
 	o := load.Options{Kind: load.Events, CampaignField: "source", BatchRows: 500}
@@ -124,7 +125,8 @@ WHERE a.datname = current_database() AND a.usename = 'ovasabi_app' AND a.wait_ev
 
 func TestALoadBeforeItsFirstLineCanBeBrokenOff(t *testing.T) {
 	scope := campaign.NewScope(pgtest.New(t).App(t))
-	defer leavesNothing(t)()
+	left := leavesNothing(t)
+	defer left()
 	pipe, writer := io.Pipe()
 	ctx, cancel := context.WithCancel(deadline(t))
 	time.AfterFunc(50*time.Millisecond, cancel)
@@ -170,7 +172,8 @@ func TestALoadThatTheDatabaseRefusesStops(t *testing.T) {
 	db := pgtest.New(t)
 	db.Owner(t) // opens the pool
 	scope := campaign.NewScope(db.App(t))
-	defer leavesNothing(t)()
+	left := leavesNothing(t)
+	defer left()
 	if _, err := db.Owner(t).Exec(deadline(t), `REVOKE INSERT ON ovasabi.service_event FROM ovasabi_app`); err != nil {
 		t.Fatal(err)
 	}
