@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/ovasabi/ovasabi/internal/load"
 	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
@@ -37,7 +35,7 @@ func TestALoadThatWasBrokenOffIsFinishedByTheSameCommand(t *testing.T) {
 	db := pgtest.New(t)
 	db.Owner(t) // opens the pool
 	scope := campaign.NewScope(db.App(t))
-	left := leavesNothing(t)
+	left := pgtest.LeavesNothing(t)
 	defer left()
 	const n = 20_000
 	text := events("/a", n/2) + events("/b", n/2)
@@ -63,16 +61,6 @@ func TestALoadThatWasBrokenOffIsFinishedByTheSameCommand(t *testing.T) {
 	wantCounts(t, again, n, n-s.Accepted, s.Accepted, 0)
 	if got := count(t, db, "service_event"); got != n {
 		t.Errorf("%d rows, want %d", got, n)
-	}
-}
-
-// leavesNothing fails where goroutines are left that were not there before. A read
-// that pgx began beside a slow write is not one: it belongs to the connection, which
-// is idle in the pool, and waits for the next answer.
-func leavesNothing(t *testing.T) func() {
-	before := goleak.IgnoreCurrent()
-	return func() {
-		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/jackc/pgx/v5/pgconn/internal/bgreader.(*BGReader).bgRead"))
 	}
 }
 
@@ -125,7 +113,7 @@ WHERE a.datname = current_database() AND a.usename = 'ovasabi_app' AND a.wait_ev
 
 func TestALoadBeforeItsFirstLineCanBeBrokenOff(t *testing.T) {
 	scope := campaign.NewScope(pgtest.New(t).App(t))
-	left := leavesNothing(t)
+	left := pgtest.LeavesNothing(t)
 	defer left()
 	pipe, writer := io.Pipe()
 	ctx, cancel := context.WithCancel(deadline(t))
@@ -172,7 +160,7 @@ func TestALoadThatTheDatabaseRefusesStops(t *testing.T) {
 	db := pgtest.New(t)
 	db.Owner(t) // opens the pool
 	scope := campaign.NewScope(db.App(t))
-	left := leavesNothing(t)
+	left := pgtest.LeavesNothing(t)
 	defer left()
 	if _, err := db.Owner(t).Exec(deadline(t), `REVOKE INSERT ON ovasabi.service_event FROM ovasabi_app`); err != nil {
 		t.Fatal(err)

@@ -67,16 +67,9 @@ func processor(t testing.TB, q database.Querier, c nexus.ProcessorConfig) *nexus
 	return closing(t, q, c)
 }
 
-// leavesNothing fails where goroutines are left that were not there before, but for
-// those of the pool: its health check, and a read that pgx began beside a slow
-// write, which stays with the idle connection until the next answer.
+// leavesNothing looks past the health check of the pool, which is the pool's own.
 func leavesNothing(t testing.TB) func() {
-	before := goleak.IgnoreCurrent()
-	return func() {
-		goleak.VerifyNone(t, before,
-			goleak.IgnoreTopFunction("github.com/jackc/pgx/v5/pgxpool.(*Pool).backgroundHealthCheck"),
-			goleak.IgnoreAnyFunction("github.com/jackc/pgx/v5/pgconn/internal/bgreader.(*BGReader).bgRead"))
-	}
+	return pgtest.LeavesNothing(t, goleak.IgnoreTopFunction("github.com/jackc/pgx/v5/pgxpool.(*Pool).backgroundHealthCheck"))
 }
 
 // closing returns a processor that is closed at the end of the test.
