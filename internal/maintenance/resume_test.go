@@ -2,11 +2,8 @@ package maintenance_test
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
-	"net"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,53 +12,6 @@ import (
 	"github.com/ovasabi/ovasabi/internal/maintenance"
 	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
-
-var errKilled = errors.New("killed")
-
-// life is that of a process: it ends after so many messages to the server, and with
-// it, at once and without a word, all of its connections.
-type life struct {
-	mu    sync.Mutex
-	left  int
-	conns []net.Conn
-}
-
-func (l *life) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conns = append(l.conns, conn)
-	return &mortal{Conn: conn, life: l}, nil
-}
-
-// over tells whether the process has ended; connections are still closed behind it then.
-func (l *life) over() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.left < 0
-}
-
-type mortal struct {
-	net.Conn
-
-	life *life
-}
-
-func (m *mortal) Write(b []byte) (int, error) {
-	l := m.life
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.left--; l.left < 0 {
-		for _, conn := range l.conns {
-			_ = conn.Close()
-		}
-		return 0, errKilled
-	}
-	return m.Conn.Write(b)
-}
 
 // everything plants one of each kind of work.
 func everything(t *testing.T, db *pgtest.DB) {
@@ -96,8 +46,8 @@ func TestAKilledMaintainerIsFinishedByTheNextOne(t *testing.T) {
 	kills := 0
 	for ; ; kills++ {
 		require.Less(t, kills, 200, "it comes to no end")
-		l := &life{left: 20 + random.IntN(40+5*kills)}
-		m, err := maintenance.Open(t.Context(), db.OwnerURL, config(), maintenance.WithDial(maintenance.Options{}, l.dial))
+		l := pgtest.NewLife(20 + random.IntN(40+5*kills))
+		m, err := maintenance.Open(t.Context(), db.OwnerURL, config(), maintenance.WithDial(maintenance.Options{}, l.Dial))
 		if err == nil {
 			_, err = m.Run(t.Context())
 			m.Close()
@@ -105,7 +55,7 @@ func TestAKilledMaintainerIsFinishedByTheNextOne(t *testing.T) {
 		if err == nil {
 			break
 		}
-		require.True(t, l.over(), "it was not killed, and failed: %v", err)
+		require.True(t, l.Over(), "it was not killed, and failed: %v", err)
 		// A lease that was not given back would be waited for; what the server still does, as well.
 		execute(t, db, `DELETE FROM ovasabi.maintenance_lease`)
 		settled(t, func() bool {

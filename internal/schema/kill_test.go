@@ -1,11 +1,7 @@
 package schema_test
 
 import (
-	"context"
-	"errors"
 	"math/rand/v2"
-	"net"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,52 +10,8 @@ import (
 	"github.com/ovasabi/ovasabi/internal/schema"
 )
 
-var errKilled = errors.New("killed")
-
-// life is that of a migrator process: it ends after so many messages to the
-// server, and with it, at once and without a word, all of its connections. What
-// the server was doing it goes on doing.
-type life struct {
-	mu    sync.Mutex
-	left  int
-	conns []net.Conn
-}
-
-func (l *life) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conns = append(l.conns, conn)
-	return &mortal{Conn: conn, life: l}, nil
-}
-
-// over reports whether it has ended.
-func (l *life) over() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.left < 0
-}
-
-type mortal struct {
-	net.Conn
-	life *life
-}
-
-func (m *mortal) Write(b []byte) (int, error) {
-	l := m.life
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.left--; l.left < 0 {
-		for _, conn := range l.conns {
-			conn.Close()
-		}
-		return 0, errKilled
-	}
-	return m.Conn.Write(b)
-}
+// errKilled is how a killed migrator ends, by its connections or between two steps.
+var errKilled = pgtest.ErrKilled
 
 // A migrator that is killed again and again, with clients at work, comes to its
 // end all the same, up and down, and leaves nothing behind.
@@ -77,15 +29,15 @@ func TestAKilledMigratorIsFinishedByTheNextOne(t *testing.T) {
 	again := func(run func(m *schema.Migrator) error) {
 		t.Helper()
 		for {
-			l := &life{left: 25 + random.IntN(110)}
-			m, err := schema.Open(db.OwnerURL, schema.WithDial(schema.Options{Partitions: &four}, l.dial))
+			l := pgtest.NewLife(25 + random.IntN(110))
+			m, err := schema.Open(db.OwnerURL, schema.WithDial(schema.Options{Partitions: &four}, l.Dial))
 			require.NoError(t, err)
 			err = run(m)
 			m.Close()
-			if err == nil && !l.over() {
+			if err == nil && !l.Over() {
 				return
 			}
-			require.True(t, l.over(), "it was not killed, and failed: %v", err)
+			require.True(t, l.Over(), "it was not killed, and failed: %v", err)
 			kills++
 			require.Less(t, kills, 400, "it comes to no end: %v", err)
 		}
