@@ -110,37 +110,69 @@ func (a *Admission) Close() {
 // admit waits for a place. Its errors: NotFound when there is no such campaign,
 // Limited with RetryAfter, Canceled, or what kept the limits from being read.
 func (a *Admission) admit(ctx context.Context, id ID) (ticket, error) {
+	since := time.Now()
+	a.mu.Lock()
+	s, err := a.paced(ctx, id, since)
+	if err != nil {
+		return ticket{}, err
+	}
+	return a.place(ctx, s, since, 1)
+}
+
+// pace waits for the campaign's rate alone; admitPaced then gives a place, which
+// several calls may share.
+func (a *Admission) pace(ctx context.Context, id ID) error {
+	a.mu.Lock()
+	if _, err := a.paced(ctx, id, time.Now()); err != nil {
+		return err
+	}
+	a.mu.Unlock()
+	return nil
+}
+
+func (a *Admission) admitPaced(ctx context.Context, id ID, calls int) (ticket, error) {
+	since := time.Now()
 	a.mu.Lock()
 	s, err := a.shareOf(ctx, id)
 	if err != nil {
 		return ticket{}, err
 	}
-	now := time.Now()
-	if s.bucket != nil {
-		token, err := a.reserve(s, now)
-		if err != nil {
-			a.mu.Unlock()
-			return ticket{}, err
-		}
-		if pause := token.DelayFrom(now); pause > 0 {
-			a.mu.Unlock()
-			if err := sleep(ctx, pause); err != nil {
-				token.Cancel() // those who come after need not wait for this call
-				return ticket{}, fault.FromPostgres(err)
-			}
-			a.mu.Lock()
-			// The share may have been forgotten meanwhile.
-			if s, err = a.shareOf(ctx, id); err != nil {
-				return ticket{}, err
-			}
-		}
+	return a.place(ctx, s, since, calls)
+}
+
+// paced returns the campaign's share once its rate lets one more call in. It is
+// entered with a.mu held, and leaves it held unless it returns an error.
+func (a *Admission) paced(ctx context.Context, id ID, now time.Time) (*share, error) {
+	s, err := a.shareOf(ctx, id)
+	if err != nil || s.bucket == nil {
+		return s, err
 	}
+	token, err := a.reserve(s, now)
+	if err != nil {
+		a.mu.Unlock()
+		return nil, err
+	}
+	pause := token.DelayFrom(now)
+	if pause <= 0 {
+		return s, nil
+	}
+	a.mu.Unlock()
+	if err := sleep(ctx, pause); err != nil {
+		token.Cancel() // those who come after need not wait for this call
+		return nil, fault.FromPostgres(err)
+	}
+	a.mu.Lock()
+	return a.shareOf(ctx, id) // it may have been forgotten meanwhile
+}
+
+// place gives calls one place together. It is entered with a.mu held and leaves it unlocked.
+func (a *Admission) place(ctx context.Context, s *share, since time.Time, calls int) (ticket, error) {
 	if s.waiting.Len() == 0 && a.turns.Len() == 0 && a.mayRun(s) {
-		t := a.take(s)
+		t := a.take(s, calls)
 		a.mu.Unlock()
 		return t, nil
 	}
-	return a.wait(ctx, s, now)
+	return a.wait(ctx, s, since, calls)
 }
 
 // shareOf returns the campaign's share, read from the source when it is not

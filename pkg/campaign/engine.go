@@ -22,6 +22,8 @@ type Engine interface {
 	// It holds for the rest of the batch and for nothing after it. A timeout of 0
 	// leaves the connection's statement_timeout.
 	Enter(b *pgx.Batch, id ID, timeout time.Duration)
+	// EnterReadOnly is Enter for a batch in which the server shall refuse to write.
+	EnterReadOnly(b *pgx.Batch, id ID, timeout time.Duration)
 	// Begin returns the text that begins a transaction inside the campaign. It is
 	// sent by the simple protocol, so it takes no parameters.
 	Begin(o pgx.TxOptions, id ID, timeout time.Duration) (string, error)
@@ -31,8 +33,10 @@ type Engine interface {
 type PostgreSQL struct{}
 
 const (
-	enterSQL            = `SELECT set_config('` + Setting + `', $1, true)`
-	enterWithTimeoutSQL = `SELECT set_config('` + Setting + `', $1, true), set_config('statement_timeout', $2, true)`
+	enterSQL   = `SELECT set_config('` + Setting + `', $1, true)`
+	timeoutSQL = `, set_config('statement_timeout', $2, true)`
+	// readOnlySQL is SET TRANSACTION READ ONLY, as part of the same statement.
+	readOnlySQL = `, set_config('transaction_read_only', 'on', true)`
 )
 
 // Enter sets the campaign with set_config(…, true), which the batch's own
@@ -42,7 +46,16 @@ func (PostgreSQL) Enter(b *pgx.Batch, id ID, timeout time.Duration) {
 		b.Queue(enterSQL, id.String())
 		return
 	}
-	b.Queue(enterWithTimeoutSQL, id.String(), milliseconds(timeout))
+	b.Queue(enterSQL+timeoutSQL, id.String(), milliseconds(timeout))
+}
+
+// EnterReadOnly sets transaction_read_only as well, which ends with the transaction too.
+func (PostgreSQL) EnterReadOnly(b *pgx.Batch, id ID, timeout time.Duration) {
+	if timeout <= 0 {
+		b.Queue(enterSQL+readOnlySQL, id.String())
+		return
+	}
+	b.Queue(enterSQL+timeoutSQL+readOnlySQL, id.String(), milliseconds(timeout))
 }
 
 // Begin begins and scopes in one round trip. The campaign is a number that was

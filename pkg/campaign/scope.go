@@ -62,7 +62,7 @@ func NewScope(pool *pgxpool.Pool, opts ...ScopeOption) *Scope {
 //
 // A plan that a migration made stale is planned anew, unseen by the caller.
 func (s *Scope) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	r, err := s.query(ctx, sql, args)
+	r, err := s.query(ctx, manner{}, sql, args)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Scope) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 
 // QueryRow runs one statement and reads its first row; Scan returns a NotFound fault when there is none.
 func (s *Scope) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	r, err := s.query(ctx, sql, args)
+	r, err := s.query(ctx, manner{}, sql, args)
 	if err != nil {
 		return failedRow{err}
 	}
@@ -80,7 +80,7 @@ func (s *Scope) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 
 // Exec runs one statement for its effect.
 func (s *Scope) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	r, err := s.query(ctx, sql, args)
+	r, err := s.query(ctx, manner{}, sql, args)
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
@@ -94,7 +94,7 @@ func (s *Scope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if pgx.FailedBatchResults(b, nil).Tx() != nil {
 		return pgx.FailedBatchResults(b, fault.New(fault.Internal, "a batch that begins a transaction cannot be scoped: use InTx"))
 	}
-	lease, err := s.enter(ctx)
+	lease, err := s.enter(ctx, manner{})
 	if err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}
@@ -135,6 +135,7 @@ type lease struct {
 	timeout  time.Duration
 	conn     *pgxpool.Conn
 	admitted ticket
+	lane     *lane // of the pipeline that hears of the end, or nil
 }
 
 func (l *lease) end() {
@@ -142,15 +143,29 @@ func (l *lease) end() {
 		l.conn.Release()
 		l.conn = nil
 		l.admitted.release()
+		if l.lane != nil {
+			l.lane.next()
+		}
 	}
 }
 
-func (s *Scope) enter(ctx context.Context) (lease, error) {
+// manner is how a call enters its scope.
+type manner struct {
+	readOnly bool // the server shall refuse to write
+	paced    int  // calls that have waited for the campaign's rate already; 0: this one has not
+}
+
+func (s *Scope) enter(ctx context.Context, m manner) (lease, error) {
 	id, err := FromContext(ctx)
 	if err != nil {
 		return lease{}, err
 	}
-	admitted, err := s.admit(ctx, id)
+	var admitted ticket
+	if m.paced > 0 && s.admission != nil {
+		admitted, err = s.admission.admitPaced(ctx, id, m.paced)
+	} else {
+		admitted, err = s.admit(ctx, id)
+	}
 	if err != nil {
 		return lease{}, err
 	}
@@ -169,10 +184,10 @@ func (s *Scope) admit(ctx context.Context, id ID) (ticket, error) {
 	return s.admission.admit(ctx, id)
 }
 
-func (s *Scope) query(ctx context.Context, sql string, args []any) (*scopedRows, error) {
+func (s *Scope) query(ctx context.Context, m manner, sql string, args []any) (*scopedRows, error) {
 	text := sql
 	for attempt := 1; ; attempt++ {
-		r, err := s.queryOnce(ctx, text, args)
+		r, err := s.queryOnce(ctx, m, text, args)
 		if err == nil {
 			return r, nil
 		}
@@ -184,14 +199,14 @@ func (s *Scope) query(ctx context.Context, sql string, args []any) (*scopedRows,
 	}
 }
 
-func (s *Scope) queryOnce(ctx context.Context, sql string, args []any) (*scopedRows, error) {
-	lease, err := s.enter(ctx)
+func (s *Scope) queryOnce(ctx context.Context, m manner, sql string, args []any) (*scopedRows, error) {
+	lease, err := s.enter(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	r := &scopedRows{lease: lease}
 	b := &pgx.Batch{QueuedQueries: r.queries[:0]}
-	s.engine.Enter(b, lease.id, lease.timeout)
+	s.engineEnter(b, m, &lease)
 	b.Queue(sql, args...)
 	results := lease.conn.SendBatch(ctx, b)
 	_, err = results.Exec()
@@ -206,6 +221,14 @@ func (s *Scope) queryOnce(ctx context.Context, sql string, args []any) (*scopedR
 	_ = results.Close() // says again what err says
 	r.lease.end()
 	return nil, fault.FromPostgres(err)
+}
+
+func (s *Scope) engineEnter(b *pgx.Batch, m manner, l *lease) {
+	if m.readOnly {
+		s.engine.EnterReadOnly(b, l.id, l.timeout)
+		return
+	}
+	s.engine.Enter(b, l.id, l.timeout)
 }
 
 func milliseconds(d time.Duration) string {

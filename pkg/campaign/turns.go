@@ -14,6 +14,7 @@ type waiter struct {
 	ready   chan struct{} // gets one value when the place is given; of capacity 1, so that the giver never waits
 	granted bool
 	since   time.Time
+	calls   int    // how many calls the place is for
 	limits  Limits // of the campaign when the place was given
 	timer   *time.Timer
 }
@@ -32,15 +33,15 @@ type ticket struct {
 }
 
 // wait queues behind the campaign's own callers. It is entered with a.mu held and leaves it unlocked.
-func (a *Admission) wait(ctx context.Context, s *share, since time.Time) (ticket, error) {
+func (a *Admission) wait(ctx context.Context, s *share, since time.Time, calls int) (ticket, error) {
 	if s.waiting.Len() >= a.config.MaxQueue {
-		s.refused++
+		s.refused += int64(calls)
 		a.mu.Unlock()
 		return ticket{}, limitedConcurrency(a.config.MaxWait)
 	}
 	w := waiters.Get().(*waiter)
 	defer waiters.Put(w)
-	w.granted, w.since = false, since
+	w.granted, w.since, w.calls = false, since, calls
 	place := s.waiting.PushBack(w)
 	a.line(s)
 	a.mu.Unlock()
@@ -58,7 +59,7 @@ func (a *Admission) wait(ctx context.Context, s *share, since time.Time) (ticket
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.refused++
+	s.refused += int64(calls)
 	if w.granted { // given and given up at the same moment: pass it on
 		<-w.ready
 		a.give(s)
@@ -84,10 +85,10 @@ func (a *Admission) limitOf(s *share) int {
 	return a.config.DefaultConcurrency
 }
 
-func (a *Admission) take(s *share) ticket {
+func (a *Admission) take(s *share, calls int) ticket {
 	a.running++
 	s.running++
-	s.admitted++
+	s.admitted += int64(calls)
 	return ticket{a, s, s.limits}
 }
 
@@ -128,7 +129,7 @@ func (a *Admission) dispatch() {
 		s := a.turns.Remove(a.turns.Front()).(*share)
 		s.turn = nil
 		w := s.waiting.Remove(s.waiting.Front()).(*waiter)
-		w.limits = a.take(s).limits
+		w.limits = a.take(s, w.calls).limits
 		w.granted = true
 		s.waited += time.Since(w.since)
 		w.ready <- struct{}{}

@@ -35,3 +35,11 @@ func QueryName(ctx context.Context) string {
 	}
 	return ""
 }
+
+// WithQueryNames is WithQueryName for a batch of several callers' statements: name
+// says whose result is read from here on. It belongs to the goroutine that reads
+// the batch, as the tracers that ask for the name do.
+func WithQueryNames(ctx context.Context) (_ context.Context, name func(string)) {
+	n := &named{Context: ctx}
+	return n, func(s string) { n.name = s }
+}

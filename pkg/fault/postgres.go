@@ -29,6 +29,7 @@ const (
 	CodeUndefinedDatabase    = "3D000"
 	CodeDuplicateObject      = "42710"
 	CodeFeatureNotSupported  = "0A000"
+	CodeReadOnlyTransaction  = "25006"
 )
 
 // FromPostgres maps an error of pgx or PostgreSQL to a fault. A nil error and
@@ -83,6 +84,8 @@ func fromCode(pg *pgconn.PgError, err error) *Error {
 		f.Kind, f.Message = Unavailable, "the statement ran longer than its time limit"
 	case CodeInsufficientPriv:
 		f.Kind, f.Message = Denied, "the database role may not do this"
+	case CodeReadOnlyTransaction:
+		f.Kind, f.Message = Internal, "the statement writes in a transaction that may only read"
 	case CodeInvalidPassword, CodeInvalidAuthorization:
 		f.Kind, f.Message = Denied, "the server refused the user name or the password"
 	case CodeUndefinedDatabase:

@@ -1,0 +1,180 @@
+package campaign
+
+import (
+	"container/list"
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/ovasabi/ovasabi/pkg/fault"
+)
+
+// lane is where the reads of one campaign meet; Pipeline.mu guards it. It is
+// there as long as something of the campaign is under way.
+type lane struct {
+	pipeline *Pipeline
+	id       ID
+	running  int       // reads alone and trips under way, at most PipelineOptions.Apart
+	waiting  list.List // *read, first come first
+	progress atomic.Int64
+}
+
+// read is one call that waits for its answer.
+type read struct {
+	ctx     context.Context //nolint:containedctx // the call's own
+	lane    *lane
+	sql     string
+	args    []any
+	place   *list.Element // in lane.waiting, or nil
+	trip    *trip         // that carries it, or nil
+	answers chan answer   // of capacity 1, so that a trip never waits for a caller
+}
+
+// answer is rows, or an error, or that the read goes alone: with a place in the lane or without.
+type answer struct {
+	rows *heldRows
+	err  error
+	lane *lane
+}
+
+// board finds out how a read goes: alone at once in a lane, or by waiting. Once
+// the pipeline is closed it goes alone, in no lane.
+func (p *Pipeline) board(ctx context.Context, id ID, sql string, args []any) (*lane, *read, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, nil, nil
+	}
+	l := p.lanes[id]
+	if l == nil {
+		l = &lane{pipeline: p, id: id}
+		p.lanes[id] = l
+	}
+	if l.running < p.options.Apart {
+		l.running++
+		return l, nil, nil
+	}
+	if l.waiting.Len() >= p.options.MaxQueue {
+		return nil, nil, limitedConcurrency(p.options.MaxWait)
+	}
+	r := &read{ctx: ctx, lane: l, sql: sql, args: args, answers: make(chan answer, 1)}
+	r.place = l.waiting.PushBack(r)
+	return nil, r, nil
+}
+
+// next hands the place in the lane of what has come back to those who wait: one goes alone in
+// it, several share a trip.
+func (l *lane) next() {
+	p := l.pipeline
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := l.depart(); t != nil {
+		p.trips.Add(1)
+		go func() {
+			defer p.trips.Done()
+			for t != nil {
+				t.run()
+				p.mu.Lock()
+				t = l.depart()
+				p.mu.Unlock()
+			}
+		}()
+	}
+}
+
+// depart uses a place in the lane that is free: it returns a trip for those who
+// wait, or none where one went alone or nobody waits; p.mu is held.
+func (l *lane) depart() *trip {
+	p := l.pipeline
+	l.progress.Add(1)
+	switch n := min(l.waiting.Len(), p.options.Trip); n {
+	case 0:
+		if l.running--; l.running == 0 {
+			delete(p.lanes, l.id)
+		}
+		return nil
+	case 1:
+		l.first().answers <- answer{lane: l}
+		return nil
+	default:
+		t := &trip{lane: l, reads: make([]*read, n)}
+		for i := range t.reads {
+			t.reads[i] = l.first()
+			t.reads[i].trip = t
+		}
+		return t
+	}
+}
+
+// first takes the first of those who wait; p.mu is held.
+func (l *lane) first() *read {
+	r := l.waiting.Remove(l.waiting.Front()).(*read) //nolint:forcetypeassert // only reads are put in
+	r.place = nil
+	return r
+}
+
+// wait returns the read's answer. It waits as long as its lane, and then its trip, gets on.
+func (r *read) wait() (answer, error) {
+	p := r.lane.pipeline
+	timer := time.NewTimer(p.options.Hold)
+	defer timer.Stop()
+	until := time.Now().Add(p.options.MaxWait)
+	var last *trip
+	var seen int64
+	for {
+		select {
+		case a := <-r.answers:
+			return a, a.err
+		case <-r.ctx.Done():
+			r.leave()
+			return answer{}, fault.FromPostgres(r.ctx.Err())
+		case <-timer.C:
+		}
+		t, n := r.progress()
+		switch {
+		case !time.Now().Before(until):
+			r.leave()
+			return answer{}, limitedConcurrency(p.options.MaxWait)
+		case t != last || n != seen:
+			last, seen = t, n
+			timer.Reset(p.options.Hold)
+		default:
+			r.leave()
+			p.stats.left.Add(1)
+			return answer{}, nil
+		}
+	}
+}
+
+// progress tells what carries the read and how far that has come.
+func (r *read) progress() (*trip, int64) {
+	p := r.lane.pipeline
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.trip != nil {
+		return r.trip, r.trip.answered.Load()
+	}
+	return nil, r.lane.progress.Load()
+}
+
+// leave gives up waiting. A place in the lane that was given at the same moment is passed on.
+func (r *read) leave() {
+	p := r.lane.pipeline
+	p.mu.Lock()
+	if r.place != nil {
+		r.lane.waiting.Remove(r.place)
+		r.place = nil
+	}
+	if r.trip != nil {
+		r.trip.leave()
+	}
+	p.mu.Unlock()
+	select {
+	case a := <-r.answers:
+		if a.lane != nil {
+			a.lane.next()
+		}
+		a.rows.Close()
+	default:
+	}
+}
