@@ -32,6 +32,7 @@ type API struct {
 	URL         string
 	DB          *pgtest.DB
 	Scope       *campaign.Scope
+	Reads       *campaign.Pipeline
 	Twins       *twin.Runner
 	Keys        *token.Keys
 	Revocations *token.Revocations
@@ -72,6 +73,9 @@ func StartOn(t testing.TB, db *pgtest.DB, options ...Option) *API {
 	must(t, err)
 	t.Cleanup(admission.Close)
 	a.Scope = campaign.NewScope(pool, campaign.WithAdmission(admission))
+	a.Reads, err = campaign.NewPipeline(a.Scope, campaign.PipelineOptions{})
+	must(t, err)
+	t.Cleanup(a.Reads.Close)
 	flags, err := twin.NewFlags(t.Context(), pool, twin.FlagOptions{Log: log})
 	must(t, err)
 	t.Cleanup(flags.Close)
@@ -93,9 +97,9 @@ func StartOn(t testing.TB, db *pgtest.DB, options ...Option) *API {
 		Log: log, Registry: a.Registry, Ring: ring, Revocations: a.Revocations,
 		Services: []server.Service{
 			campaignservice.NewService(campaignservice.Dependencies{Scope: a.Scope, Pool: pool, Loads: admission.Loads, Capacity: 20}).RPC(),
-			content.NewService(content.Dependencies{Scope: a.Scope, Twins: a.Twins, Cursors: cursors}).RPC(),
-			user.NewService(user.Dependencies{Scope: a.Scope, Twins: a.Twins, Cursors: cursors}).RPC(),
-			product.NewService(product.Dependencies{Scope: a.Scope, Twins: a.Twins, Cursors: cursors}).RPC(),
+			content.NewService(content.Dependencies{Scope: a.Scope, Twins: a.Twins, Cursors: cursors, Reads: a.Reads}).RPC(),
+			user.NewService(user.Dependencies{Scope: a.Scope, Twins: a.Twins, Cursors: cursors, Reads: a.Reads}).RPC(),
+			product.NewService(product.Dependencies{Scope: a.Scope, Twins: a.Twins, Cursors: cursors, Reads: a.Reads}).RPC(),
 			a.Events.RPC(),
 		},
 		Routes: a.Events.Routes(),

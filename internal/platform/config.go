@@ -32,6 +32,8 @@ type Admission struct {
 	Share int `name:"campaign-share" env:"OVASABI_CAMPAIGN_SHARE" default:"75" help:"Most of the pool that one campaign may have, in percent, unless its row says otherwise."`
 	// MaxWait is how long a call may wait for its turn. More than 0.
 	MaxWait time.Duration `name:"campaign-max-wait" env:"OVASABI_CAMPAIGN_MAX_WAIT" default:"10s" help:"Longest wait of a call for its campaign's turn."`
+	// ShareReads lets reads of single rows of a campaign share round trips when they meet.
+	ShareReads bool `name:"share-reads" env:"OVASABI_SHARE_READS" default:"true" negatable:"" help:"Let reads of single rows of a campaign share round trips when they meet."`
 }
 
 // Twins says how the two sides of a query are compared.

@@ -50,6 +50,7 @@ type Platform struct {
 	ring        *token.Ring
 	revocations *token.Revocations
 	admission   *campaign.Admission
+	reads       *campaign.Pipeline // nil where reads do not share round trips
 	flags       *twin.Flags
 	twins       *twin.Runner
 	metrics     *repository.RepositoryMetrics
@@ -231,6 +232,16 @@ func (p *Platform) openScope() error {
 	p.admission = admission
 	p.closers = append(p.closers, admission.Close)
 	p.Scope = campaign.NewScope(p.DB.Pool, campaign.WithAdmission(admission), campaign.WithTxCounters(&p.DB.Transactions))
+	if !p.config.Admission.ShareReads {
+		return nil
+	}
+	if p.reads, err = campaign.NewPipeline(p.Scope, campaign.PipelineOptions{MaxWait: p.config.Admission.MaxWait}); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.reads.Close)
+	if p.metrics != nil {
+		p.metrics.WatchPipeline(p.reads)
+	}
 	return nil
 }
 
@@ -270,7 +281,7 @@ func (p *Platform) openServer() error {
 		return err
 	}
 	documents := content.NewService(content.Dependencies{
-		Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics,
+		Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics, Reads: p.reads,
 	})
 	page := dashboard.New(dashboard.Dependencies{
 		Log: p.log, Collector: p.collector, Tracer: p.tracer, Scope: p.Scope,
@@ -285,10 +296,10 @@ func (p *Platform) openServer() error {
 			}).RPC(),
 			documents.RPC(),
 			user.NewService(user.Dependencies{
-				Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics,
+				Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics, Reads: p.reads,
 			}).RPC(),
 			product.NewService(product.Dependencies{
-				Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics,
+				Scope: p.Scope, Twins: p.twins, Cursors: cursors, Statements: p.statements, Metrics: p.metrics, Reads: p.reads,
 			}).RPC(),
 			p.events.RPC(),
 		},

@@ -27,6 +27,7 @@ import (
 //   - bytes: a handler behind the same port and the same token that writes the same bytes;
 //   - memory: the same procedure, decoded, judged and encoded, that answers from memory;
 //   - service: the same call of the service with its read in the database, without a server around it;
+//   - apart: the same, with a round trip for every read;
 //   - read: the whole.
 //
 // Client, server and PostgreSQL share the machine: with all cores busy, the time of
@@ -87,7 +88,8 @@ VALUES ($1, 'a', 'A document', repeat('word ', 400))`, one.Int64()); err != nil 
 		b.Fatal(err)
 	}
 	proto.Merge(held, found.Msg.GetContent())
-	contents := content.NewService(content.Dependencies{Scope: a.Scope, Twins: a.Twins})
+	contents := content.NewService(content.Dependencies{Scope: a.Scope, Twins: a.Twins, Reads: a.Reads})
+	apart := content.NewService(content.Dependencies{Scope: a.Scope, Twins: a.Twins})
 	inside := campaign.NewContext(b.Context(), one)
 	for _, side := range []struct {
 		name string
@@ -97,6 +99,11 @@ VALUES ($1, 'a', 'A document', repeat('word ', 400))`, one.Int64()); err != nil 
 		{"memory", func() { ask(memory, other, getContent) }},
 		{"service", func() {
 			if _, err := contents.Get(inside, 1, ""); err != nil {
+				b.Error(err)
+			}
+		}},
+		{"apart", func() {
+			if _, err := apart.Get(inside, 1, ""); err != nil {
 				b.Error(err)
 			}
 		}},

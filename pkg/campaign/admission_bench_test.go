@@ -18,7 +18,8 @@ import (
 
 // BenchmarkCallers compares 1,000 callers of ten campaigns on 50 connections with
 // 50 callers, in blocks in turn: throughput, and how evenly the calls fell on the
-// campaigns. The same is done on the bare pool, to tell what of the difference is Go's and pgx's.
+// campaigns. The same is done through a pipeline, which is for reads, and on the
+// bare pool, to tell what of the difference is Go's and pgx's.
 func BenchmarkCallers(b *testing.B) {
 	db := pgtest.New(b)
 	config, err := pgxpool.ParseConfig(db.AppURL)
@@ -31,6 +32,9 @@ func BenchmarkCallers(b *testing.B) {
 	require.NoError(b, err)
 	b.Cleanup(admission.Close)
 	scope := campaign.NewScope(pool, campaign.WithAdmission(admission))
+	pipeline, err := campaign.NewPipeline(scope, campaign.PipelineOptions{})
+	require.NoError(b, err)
+	b.Cleanup(pipeline.Close)
 	var ids []int64
 	require.NoError(b, scope.AcrossCampaigns(b.Context(), "benchmark", database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
@@ -56,7 +60,12 @@ RETURNING id`)
 			ctx := campaign.NewContext(b.Context(), campaign.ID(ids[n]))
 			group.Go(func() {
 				for time.Now().Before(until) {
-					if _, err := q.Exec(ctx, readOne, ids[n], 1); err != nil {
+					rows, err := q.Query(ctx, readOne, ids[n], 1)
+					if err == nil {
+						rows.Close()
+						err = rows.Err()
+					}
+					if err != nil {
 						b.Error(err)
 						return
 					}
@@ -77,14 +86,17 @@ RETURNING id`)
 	}
 	calls(50, scope) // prepares every connection
 	calls(50, pool)
-	var few, many, bareFew, bareMany []float64
-	var least, most int64
+	var few, many, together, bareFew, bareMany []float64
+	var least, most, leastTogether, mostTogether int64
 	for b.Loop() {
 		rate, _, _ := calls(50, scope)
 		few = append(few, rate)
 		rate, l, m := calls(1000, scope)
 		many = append(many, rate)
 		least, most = least+l, most+m
+		rate, l, m = calls(1000, pipeline)
+		together = append(together, rate)
+		leastTogether, mostTogether = leastTogether+l, mostTogether+m
 		rate, _, _ = calls(50, pool)
 		bareFew = append(bareFew, rate)
 		rate, _, _ = calls(1000, pool)
@@ -98,6 +110,8 @@ RETURNING id`)
 	}
 	b.ReportMetric(sum(few)/float64(len(few)), "50-callers/s")
 	b.ReportMetric(sum(many)/sum(few), "1000/50")
+	b.ReportMetric(sum(together)/sum(few), "pipeline-1000/50")
+	b.ReportMetric(float64(mostTogether)/float64(leastTogether), "pipeline-most/least-campaign")
 	b.ReportMetric(sum(bareMany)/sum(bareFew), "bare-pool-1000/50")
 	b.ReportMetric(float64(most)/float64(least), "most/least-campaign")
 	b.ReportMetric(0, "ns/op")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -147,6 +148,34 @@ var actions = map[string]func(c *tenant, key string) error{
 		rows.Next()
 		rows.Close()
 		return rows.Err()
+	},
+	// Beside reads that share trips, one is canceled, one fails and one tries to write.
+	"reads at once": func(c *tenant, key string) error {
+		var group sync.WaitGroup
+		errs := make([]error, 8)
+		for i := range errs {
+			group.Go(func() {
+				switch i {
+				case 2:
+					ctx, cancel := context.WithCancel(c.ctx)
+					cancel()
+					rows, err := c.readThrough(ctx, c.pipeline, c.query().Columns(contentTitle).Unlimited())
+					if err == nil {
+						rows.Close()
+						err = rows.Err()
+					}
+					errs[i] = wanted(fault.Canceled, err)
+				case 4:
+					errs[i] = wanted(fault.Invalid, c.pipeline.QueryRow(c.ctx, `SELECT 1 / $1::int`, 0).Scan(new(int)))
+				case 6:
+					errs[i] = wanted(fault.Internal, c.pipeline.QueryRow(c.ctx, insertContent, c.id.Int64(), key+"-unwanted").Scan(new(int64)))
+				default:
+					errs[i] = c.compareThrough(c.pipeline)
+				}
+			})
+		}
+		group.Wait()
+		return errors.Join(errs...)
 	},
 	"join": func(c *tenant, _ string) error {
 		other := content.As("other")

@@ -44,17 +44,21 @@ func TestCampaignsNeverMeet(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(admission.Close)
 			scope := campaign.NewScope(pool, campaign.WithAdmission(admission))
+			pipeline, err := campaign.NewPipeline(scope, campaign.PipelineOptions{Apart: 1, Trip: 3})
+			require.NoError(t, err)
+			t.Cleanup(pipeline.Close)
 			signer, err := query.NewCursorSigner(make([]byte, 32))
 			require.NoError(t, err)
 			var tenants []*tenant
 			for i := range 4 {
 				id := newCampaign(t, scope, fmt.Sprintf("c%d", i))
-				tenants = append(tenants, &tenant{scope: scope, id: id, guarded: guarded, signer: signer, ctx: campaign.NewContext(t.Context(), id)})
+				tenants = append(tenants, &tenant{scope: scope, pipeline: pipeline, id: id, guarded: guarded, signer: signer, ctx: campaign.NewContext(t.Context(), id)})
 			}
 			for i, c := range tenants {
 				c.others = slices.Delete(slices.Clone(tenants), i, i+1)
 			}
 			rapid.Check(t, func(rt *rapid.T) { runPrograms(rt, tenants) })
+			require.Positive(t, pipeline.Stats().Shared, "reads that shared trips")
 			// A connection whose context ended is closed in the background.
 			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 10*time.Second, time.Millisecond, "a connection was not given back")
 		})
@@ -91,14 +95,15 @@ var stepGen = rapid.Custom(func(t *rapid.T) step {
 
 // tenant is one campaign with the rows that it should have: slug to title.
 type tenant struct {
-	scope   *campaign.Scope
-	id      campaign.ID
-	ctx     context.Context
-	guarded bool
-	signer  *query.CursorSigner
-	others  []*tenant
-	rows    map[string]string
-	writes  int
+	scope    *campaign.Scope
+	pipeline *campaign.Pipeline
+	id       campaign.ID
+	ctx      context.Context
+	guarded  bool
+	signer   *query.CursorSigner
+	others   []*tenant
+	rows     map[string]string
+	writes   int
 }
 
 func (c *tenant) run(program []step) error {
@@ -167,11 +172,15 @@ func (c *tenant) exec(ctx context.Context, q database.Querier, b *query.Campaign
 }
 
 func (c *tenant) read(b *query.CampaignQueryBuilder) (pgx.Rows, error) {
+	return c.readThrough(c.ctx, c.scope, b)
+}
+
+func (c *tenant) readThrough(ctx context.Context, q database.Querier, b *query.CampaignQueryBuilder) (pgx.Rows, error) {
 	text, args, err := c.sql(b)
 	if err != nil {
 		return nil, err
 	}
-	return c.scope.Query(c.ctx, text, args...)
+	return q.Query(ctx, text, args...)
 }
 
 // title marks who wrote a row, and when.
@@ -180,8 +189,10 @@ func (c *tenant) title() string {
 	return fmt.Sprintf("%s/%d", c.id, c.writes)
 }
 
-func (c *tenant) compare() error {
-	rows, err := c.read(c.query().Columns(contentSlug, contentTitle).Unlimited())
+func (c *tenant) compare() error { return c.compareThrough(c.scope) }
+
+func (c *tenant) compareThrough(q database.Querier) error {
+	rows, err := c.readThrough(c.ctx, q, c.query().Columns(contentSlug, contentTitle).Unlimited())
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // PipelineOptions shapes a Pipeline. The zero value of a field takes its default.
 type PipelineOptions struct {
 	// Apart is how many reads and trips of one campaign are under way before its
-	// next reads share a trip. 1 to 1,000; defaults to 4. Lower saves more of the
+	// next reads share a trip. 1 to 1,000; defaults to 2. Lower saves more of the
 	// server, higher waits less for a server that is far away.
 	Apart int
 	// Trip is how many reads share one round trip at most. 2 to 1,000; defaults to 16.
@@ -40,7 +40,7 @@ func (o PipelineOptions) withDefaults() (PipelineOptions, error) {
 		value                  *int
 		otherwise, least, most int
 	}{
-		{"Apart", &o.Apart, 4, 1, 1000},
+		{"Apart", &o.Apart, 2, 1, 1000},
 		{"Trip", &o.Trip, 16, 2, 1000},
 		{"MaxQueue", &o.MaxQueue, 10_000, 1, 1_000_000},
 	} {

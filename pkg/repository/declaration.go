@@ -15,6 +15,7 @@ type Declaration struct {
 	operation string
 	sql       string
 	twin      *twin.Twin
+	pipelined bool
 }
 
 // Declare names a text, such as "content.insert". The name becomes a label: it
@@ -27,6 +28,15 @@ func Declare(name, sql string) *Declaration {
 func DeclareTwin(t *twin.Twin) *Declaration {
 	sql := t.SQL(twin.Plain)
 	return &Declaration{name: t.Name(), operation: operationOf(sql), sql: sql, twin: t}
+}
+
+// Pipelined returns the declaration of a short read: one that writes nothing and
+// returns few rows. Where the repository has a pipeline, such reads of a campaign
+// share round trips (see campaign.Pipeline).
+func (d *Declaration) Pipelined() *Declaration {
+	pipelined := *d
+	pipelined.pipelined = true
+	return &pipelined
 }
 
 // Name returns the query's name.

@@ -27,6 +27,9 @@ type Enhancements struct {
 	Metrics *RepositoryMetrics
 	// Twins picks the side of a twin. Without it the plain side answers.
 	Twins TwinRunner
+	// Reads runs the reads that are declared Pipelined. Without it they go like the
+	// others. A transaction's own repository runs them in the transaction.
+	Reads *campaign.Pipeline
 	// BatchRows is the DB_BATCH_SIZE of NewBatch, see MaxRows. 0 takes its defaults.
 	BatchRows int
 }
@@ -103,8 +106,10 @@ func (r *EnhancedBaseRepository) NewBatch(t *Table, opts ...BatchOption) (*Batch
 
 // InTx implements Repository.
 func (r *EnhancedBaseRepository) InTx(ctx context.Context, o database.TxOptions, fn func(ctx context.Context, r Repository) error) error {
+	with := r.with
+	with.Reads = nil
 	return inTx(ctx, r.q, o, func(ctx context.Context, tx pgx.Tx) error {
-		return fn(ctx, &EnhancedBaseRepository{BaseRepository: NewBaseRepository(tx), with: r.with, scoped: r.scoped})
+		return fn(ctx, &EnhancedBaseRepository{BaseRepository: NewBaseRepository(tx), with: with, scoped: r.scoped})
 	})
 }
 
@@ -124,9 +129,13 @@ func (r *EnhancedBaseRepository) query(ctx context.Context, d *Declaration, args
 }
 
 func (r *EnhancedBaseRepository) run(ctx context.Context, d *Declaration, args []any) (*peekedRows, error) {
+	q := r.q
+	if d.pipelined && r.with.Reads != nil {
+		q = r.with.Reads
+	}
 	switch {
 	case d.twin != nil && r.with.Twins != nil:
-		rows, err := r.with.Twins.Query(ctx, r.q, d.twin, args...)
+		rows, err := r.with.Twins.Query(ctx, q, d.twin, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -136,8 +145,8 @@ func (r *EnhancedBaseRepository) run(ctx context.Context, d *Declaration, args [
 		if err != nil {
 			return nil, err
 		}
-		return s.query(ctx, r.q, args)
+		return s.query(ctx, q, args)
 	default:
-		return query(ctx, r.q, d.sql, args, nil)
+		return query(ctx, q, d.sql, args, nil)
 	}
 }

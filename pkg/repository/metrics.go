@@ -46,6 +46,7 @@ type RepositoryMetrics struct {
 	BatchDuration *prometheus.HistogramVec
 
 	poolFigures *poolFigures
+	pipeline    *pipelineFigures
 	campaigns   *campaignShares
 	waiting     atomic.Int64
 
@@ -113,6 +114,7 @@ func NewRepositoryMetrics(opts ...MetricsOption) (*RepositoryMetrics, error) {
 			Help: "Time that executing a batch took.",
 		}, []string{"table"}),
 		poolFigures: newPoolFigures(),
+		pipeline:    newPipelineFigures(),
 		campaigns:   newCampaignShares(defaultTopCampaigns),
 	}
 	m.meters.Store(&map[meterKey]*meter{})
@@ -127,6 +129,9 @@ func NewRepositoryMetrics(opts ...MetricsOption) (*RepositoryMetrics, error) {
 // WatchPool adds a pool to the connection metrics, under a name such as "app".
 func (m *RepositoryMetrics) WatchPool(name string, pool *pgxpool.Pool) { m.poolFigures.add(name, pool) }
 
+// WatchPipeline adds the counts of a pipeline; of several, of the last one.
+func (m *RepositoryMetrics) WatchPipeline(p *campaign.Pipeline) { m.pipeline.pipeline.Store(p) }
+
 // WatchStatements adds the counts of a statement pool.
 func (m *RepositoryMetrics) WatchStatements(p *PreparedStatementPool) {
 	m.watching.Lock()
@@ -136,7 +141,7 @@ func (m *RepositoryMetrics) WatchStatements(p *PreparedStatementPool) {
 
 func (m *RepositoryMetrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.QueryDuration, m.QueryRows, m.ConnectionsInUse, m.ConnectionsWaiting,
-		m.PreparedStmtHits, m.BatchOperations, m.BatchRows, m.BatchDuration, m.poolFigures, m.campaigns}
+		m.PreparedStmtHits, m.BatchOperations, m.BatchRows, m.BatchDuration, m.poolFigures, m.pipeline, m.campaigns}
 }
 
 // Describe implements prometheus.Collector.

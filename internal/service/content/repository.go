@@ -20,13 +20,13 @@ var (
 SELECT`+columns("c.body")+`
 FROM ovasabi.service_content_main AS c
 WHERE c.campaign_id = $1::bigint
-  AND c.id = $2::bigint`)
+  AND c.id = $2::bigint`).Pipelined()
 
 	getBySlug = repository.Declare("content.get_by_slug", `
 SELECT`+columns("c.body")+`
 FROM ovasabi.service_content_main AS c
 WHERE c.campaign_id = $1::bigint
-  AND c.slug = $2::text`)
+  AND c.slug = $2::text`).Pipelined()
 
 	getMany = repository.Declare("content.get_many", `
 SELECT`+columns("CASE WHEN $3::boolean THEN c.body ELSE '' END")+`

@@ -24,6 +24,8 @@ type Dependencies struct {
 	// Statements and Metrics keep and measure the statements; nil leaves them out.
 	Statements *repository.PreparedStatementPool
 	Metrics    *repository.RepositoryMetrics
+	// Reads lets reads of single rows share round trips; nil leaves that out.
+	Reads *campaign.Pipeline
 	// Cursors signs page tokens.
 	Cursors *query.CursorSigner
 }
@@ -39,7 +41,7 @@ type Service struct {
 func NewService(d Dependencies) *Service {
 	return &Service{
 		contents: contents{repository.NewEnhancedBaseRepository(d.Scope, repository.Enhancements{
-			Statements: d.Statements, Metrics: d.Metrics, Twins: d.Twins,
+			Statements: d.Statements, Metrics: d.Metrics, Twins: d.Twins, Reads: d.Reads,
 		})},
 		cursors: d.Cursors,
 	}

@@ -22,8 +22,8 @@ WHERE p.campaign_id = $1::bigint
 }
 
 var (
-	getByID  = declare("get_by_id", by(`p.id = $2::bigint`))
-	getBySKU = declare("get_by_sku", by(`p.sku = $2::text`))
+	getByID  = declare("get_by_id", by(`p.id = $2::bigint`)).Pipelined()
+	getBySKU = declare("get_by_sku", by(`p.sku = $2::text`)).Pipelined()
 
 	getMany = declare("get_many", func(withTax string) string {
 		return `

@@ -27,7 +27,7 @@ WHERE u.campaign_id = $1::bigint
 }
 
 var (
-	getByID = declare("get_by_id", by(`u.id = $2::bigint`))
+	getByID = declare("get_by_id", by(`u.id = $2::bigint`)).Pipelined()
 
 	// lower() of a column is not leakproof, so under row-level security its index is
 	// not used and the plain side reads the campaign: the folded columns are found by theirs.
