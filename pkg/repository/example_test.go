@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
-	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/repository"
@@ -125,10 +124,10 @@ func ExampleNewEnhancedBaseRepository() {
 // exampleDatabase is a database with campaign 1, in which every twin is to take
 // its optimised side.
 func exampleDatabase() (context.Context, *pgxpool.Pool, *repository.PreparedStatementPool, *twin.Runner, func()) {
-	var t exampleTB
-	f := newFixture(&t)
-	statements, pool := openWatched(&t, f, 4)
-	f.exec(&t, `INSERT INTO ovasabi.twin_flag (campaign_id, twin, percentage) VALUES (1, 'example.by_slug', 100)`)
+	t, end := pgtest.Example()
+	f := newFixture(t)
+	statements, pool := openWatched(t, f, 4)
+	f.exec(t, `INSERT INTO ovasabi.twin_flag (campaign_id, twin, percentage) VALUES (1, 'example.by_slug', 100)`)
 	flags, err := twin.NewFlags(f.one, pool, twin.FlagOptions{Log: quiet})
 	if err != nil {
 		panic(err)
@@ -139,26 +138,8 @@ func exampleDatabase() (context.Context, *pgxpool.Pool, *repository.PreparedStat
 		panic(err)
 	}
 	t.Cleanup(runner.Close)
-	return f.one, pool, statements, runner, t.end
+	return f.one, pool, statements, runner, end
 }
 
 // quiet is no log: the fall to the plain side is told in the metrics as well.
 var quiet = slog.New(slog.DiscardHandler)
-
-// exampleTB lets an example, which has no test around it, use the fixture.
-type exampleTB struct {
-	testing.TB
-	cleanups []func()
-}
-
-func (t *exampleTB) Helper()                      {}
-func (t *exampleTB) Cleanup(fn func())            { t.cleanups = append(t.cleanups, fn) }
-func (t *exampleTB) Fatalf(form string, a ...any) { panic(fmt.Sprintf(form, a...)) }
-func (t *exampleTB) Errorf(form string, a ...any) { panic(fmt.Sprintf(form, a...)) }
-func (t *exampleTB) FailNow()                     { panic("the example failed") }
-
-func (t *exampleTB) end() {
-	for _, v := range slices.Backward(t.cleanups) {
-		v()
-	}
-}
