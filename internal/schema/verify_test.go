@@ -96,6 +96,15 @@ func TestVerifyNamesEveryPlantedFault(t *testing.T) {
 				`INSERT INTO ovasabi.service_content_main (campaign_id, slug, title) VALUES (1, 'unseen', 'unseen')`,
 				`UPDATE pg_index SET indisready = true WHERE indexrelid = 'ovasabi.idx_content_campaign_skip'::regclass`)
 		}},
+		{"a GIN index whose keys are in another order", "index_corrupt", "ovasabi.idx_content_search_stored", schema.SeverityError, func(t *testing.T, db *pgtest.DB) {
+			// As when a library that compares was changed under the index.
+			tamper(t, db,
+				`CREATE FUNCTION public.backwards(bigint, bigint) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT pg_catalog.btint8cmp($2, $1)'`,
+				`UPDATE pg_amproc
+				SET amproc = 'public.backwards'::regproc
+				FROM pg_opfamily AS f, pg_am AS a
+				WHERE f.oid = amprocfamily AND a.oid = f.opfmethod AND a.amname = 'gin' AND f.opfname = 'int8_ops' AND amprocnum = 1`)
+		}},
 		{"a wrong stored value", "generated_value", "ovasabi.service_content_main.search_vector_stored", schema.SeverityError, func(t *testing.T, db *pgtest.DB) {
 			column := `attrelid = 'ovasabi.service_content_main'::regclass AND attname = 'search_vector_stored'`
 			tamper(t, db,
