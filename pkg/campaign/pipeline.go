@@ -128,7 +128,7 @@ func (p *Pipeline) Close() {
 type PipelineStats struct {
 	// Alone are reads that had a round trip of their own.
 	Alone int64
-	// Shared are reads that were answered by a trip, and Trips the trips that carried them.
+	// Shared are reads that were answered by a trip, and Trips the trips that were sent.
 	Shared, Trips int64
 	// Failed are reads whose trip failed, and Left those that left one that did
 	// not get on; both then ran alone.
@@ -206,13 +206,21 @@ func (p *Pipeline) read(ctx context.Context, sql string, args []any) (*scopedRow
 		l = a.lane
 	}
 	p.stats.alone.Add(1)
-	rows, err := p.scope.query(ctx, manner{readOnly: true, paced: 1}, sql, args)
-	switch {
-	case l == nil:
-	case err != nil:
-		l.next()
-	default:
-		rows.lease.lane = l
-	}
+	rows, err := p.alone(ctx, l, sql, args)
 	return rows, nil, err
+}
+
+// alone runs a read in a round trip of its own. The place in the lane, where it
+// has one, is free when its rows are closed.
+func (p *Pipeline) alone(ctx context.Context, l *lane, sql string, args []any) (rows *scopedRows, err error) {
+	defer func() {
+		switch {
+		case l == nil:
+		case rows == nil: // an error, or a panic
+			l.next()
+		default:
+			rows.lease.lane = l
+		}
+	}()
+	return p.scope.query(ctx, manner{readOnly: true, paced: 1}, sql, args)
 }

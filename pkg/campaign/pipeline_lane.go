@@ -3,7 +3,6 @@ package campaign
 import (
 	"container/list"
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/ovasabi/ovasabi/pkg/fault"
@@ -16,7 +15,7 @@ type lane struct {
 	id       ID
 	running  int       // reads alone and trips under way, at most PipelineOptions.Apart
 	waiting  list.List // *read, first come first
-	progress atomic.Int64
+	progress int64     // how often something has come back
 }
 
 // read is one call that waits for its answer.
@@ -69,16 +68,14 @@ func (l *lane) next() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t := l.depart(); t != nil {
-		p.trips.Add(1)
-		go func() {
-			defer p.trips.Done()
+		p.trips.Go(func() {
 			for t != nil {
 				t.run()
 				p.mu.Lock()
 				t = l.depart()
 				p.mu.Unlock()
 			}
-		}()
+		})
 	}
 }
 
@@ -86,7 +83,7 @@ func (l *lane) next() {
 // wait, or none where one went alone or nobody waits; p.mu is held.
 func (l *lane) depart() *trip {
 	p := l.pipeline
-	l.progress.Add(1)
+	l.progress++
 	switch n := min(l.waiting.Len(), p.options.Trip); n {
 	case 0:
 		if l.running--; l.running == 0 {
@@ -116,9 +113,9 @@ func (l *lane) first() *read {
 // wait returns the read's answer. It waits as long as its lane, and then its trip, gets on.
 func (r *read) wait() (answer, error) {
 	p := r.lane.pipeline
-	timer := time.NewTimer(p.options.Hold)
-	defer timer.Stop()
 	until := time.Now().Add(p.options.MaxWait)
+	timer := time.NewTimer(min(p.options.Hold, p.options.MaxWait))
+	defer timer.Stop()
 	var last *trip
 	var seen int64
 	for {
@@ -137,7 +134,7 @@ func (r *read) wait() (answer, error) {
 			return answer{}, limitedConcurrency(p.options.MaxWait)
 		case t != last || n != seen:
 			last, seen = t, n
-			timer.Reset(p.options.Hold)
+			timer.Reset(min(p.options.Hold, time.Until(until)))
 		default:
 			r.leave()
 			p.stats.left.Add(1)
@@ -154,7 +151,7 @@ func (r *read) progress() (*trip, int64) {
 	if r.trip != nil {
 		return r.trip, r.trip.answered.Load()
 	}
-	return nil, r.lane.progress.Load()
+	return nil, r.lane.progress
 }
 
 // leave gives up waiting. A place in the lane that was given at the same moment is passed on.

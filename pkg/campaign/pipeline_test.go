@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"sync"
 	"testing"
@@ -44,7 +45,7 @@ func newJunction(t *testing.T, o campaign.PipelineOptions, options ...campaign.S
 	j.scope = campaign.NewScope(j.pool, options...)
 	o.Apart = 1
 	if o.Hold == 0 {
-		o.Hold = time.Hour
+		o.Hold, o.MaxWait = time.Hour, time.Minute
 	}
 	j.Pipeline, err = campaign.NewPipeline(j.scope, o)
 	require.NoError(t, err)
@@ -184,6 +185,27 @@ func TestAPipelineDoesNotWrite(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// panics is an argument that cannot be encoded.
+type panics struct{}
+
+func (panics) Value() (driver.Value, error) { panic("on purpose") }
+
+func TestAPanicIsItsOwnCallers(t *testing.T) {
+	j := newJunction(t, campaign.PipelineOptions{})
+	panicking := func() {
+		defer func() {
+			if r := recover(); r != "on purpose" {
+				t.Errorf("recovered %v", r)
+			}
+		}()
+		_ = j.QueryRow(j.ctx, `SELECT $1::text`, panics{}).Scan(new(string))
+	}
+	panicking()
+	j.gather(t, j.title(t, 0), panicking, j.title(t, 1))
+	require.Zero(t, j.Lanes())
+	require.Zero(t, j.pool.Stat().AcquiredConns())
+}
+
 func TestCampaignsDoNotShareATrip(t *testing.T) {
 	j := newJunction(t, campaign.PipelineOptions{})
 	other := campaign.NewContext(t.Context(), newCampaign(t, j.scope, "b"))
@@ -214,7 +236,7 @@ func TestAReadLeavesATripThatDoesNotGetOn(t *testing.T) {
 	j := newJunction(t, campaign.PipelineOptions{Hold: 20 * time.Millisecond})
 	lock, err := j.db.Owner(t).Begin(t.Context())
 	require.NoError(t, err)
-	defer lock.Rollback(context.Background()) //nolint:errcheck // after a commit it has nothing to do
+	defer lock.Rollback(context.Background())
 	_, err = lock.Exec(t.Context(), `LOCK TABLE ovasabi.service_user_main IN ACCESS EXCLUSIVE MODE`)
 	require.NoError(t, err)
 	goOn := j.hold(t)
@@ -320,7 +342,7 @@ func (*fixedLimits) Limits(_ context.Context, ids []campaign.ID) (map[campaign.I
 // Every read takes of the campaign's rate, whether it shares a trip or not.
 func TestReadsOfATripPayTheRate(t *testing.T) {
 	s, a, _ := admitted(t, campaign.AdmissionConfig{MaxWait: time.Millisecond})
-	p, err := campaign.NewPipeline(s, campaign.PipelineOptions{Apart: 1, Hold: time.Hour})
+	p, err := campaign.NewPipeline(s, campaign.PipelineOptions{Apart: 1, Hold: time.Hour, MaxWait: 20 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(p.Close)
 	id := newCampaign(t, s, "a")
@@ -332,13 +354,17 @@ func TestReadsOfATripPayTheRate(t *testing.T) {
 		_, _ = s.Exec(ctx, `SELECT 1`)
 		return load(a, id).Limits.MaxRate > 0
 	}, 5*time.Second, 5*time.Millisecond)
-	var limited error
-	for range 3 { // the lane is held: one that may wait for its trip would not come back
-		if limited = p.QueryRow(ctx, `SELECT 1`).Scan(new(int)); limited != nil {
-			break
-		}
+	// The lane is held. The first read may still find a token of the rate; then it
+	// waits for a trip, as long as it may, and that is refused too.
+	var fields []string
+	for range 3 {
+		var f *fault.Error
+		require.ErrorAs(t, p.QueryRow(ctx, `SELECT 1`).Scan(new(int)), &f)
+		require.Equal(t, fault.Limited, f.Kind)
+		fields = append(fields, f.Field)
 	}
-	require.ErrorIs(t, limited, fault.Limited)
+	require.Subset(t, []string{"max_rate", "max_concurrency"}, fields)
+	require.Equal(t, "max_rate", fields[2])
 	rows.Close()
 }
 

@@ -44,15 +44,18 @@ func (t *trip) run() {
 		cancel()
 	}
 	p.mu.Unlock()
+	defer func() {
+		if recover() != nil { // the encoding of somebody's argument: it panics again where its caller is
+			t.answerAll(answer{})
+		}
+	}()
 
 	lease, err := p.scope.enter(ctx, manner{readOnly: true, paced: len(t.reads)})
 	if err != nil {
-		for _, r := range t.reads {
-			r.answers <- answer{err: err}
-		}
+		t.answerAll(answer{err: err})
 		return
 	}
-	defer lease.end()
+	defer lease.end() // of a connection that is amid something, the pool makes an end
 	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 1+len(t.reads))}
 	p.scope.engineEnter(b, manner{readOnly: true}, &lease)
 	for _, r := range t.reads {
@@ -60,31 +63,46 @@ func (t *trip) run() {
 	}
 	ctx, name := database.WithQueryNames(ctx)
 	name(database.QueryName(t.reads[0].ctx))
+	p.stats.trips.Add(1) // counted before anybody is answered, who may ask for the counts
 	results := lease.conn.SendBatch(ctx, b)
-	_, err = results.Exec()
-	failed := int64(0)
-	for _, r := range t.reads {
-		var a answer
-		if err == nil {
-			name(database.QueryName(r.ctx))
-			if a.rows, err = p.hold(results); isReadOnly(err) {
-				a.err = fault.FromPostgres(err)
-			}
-		}
-		if err != nil {
-			failed++
-		}
-		r.answers <- a
-		t.answered.Add(1)
+	if _, err = results.Exec(); err == nil {
+		err = t.read(results, name)
 	}
+	p.stats.failed.Add(int64(len(t.reads)) - t.answered.Load())
+	if isReadOnly(err) { // the statement would hear the same alone
+		t.answer(answer{err: fault.FromPostgres(err)})
+	}
+	t.answerAll(answer{})
 	_ = results.Close() // says again what err says: a transaction that only read cannot fail to commit
-	p.stats.trips.Add(1)
-	p.stats.shared.Add(int64(len(t.reads)) - failed)
-	p.stats.failed.Add(failed)
 }
 
-// isReadOnly reports whether the server refused to write. The statement would
-// hear the same alone.
+// read answers the reads in their order, up to the first that fails.
+func (t *trip) read(results pgx.BatchResults, name func(string)) error {
+	for _, r := range t.reads {
+		name(database.QueryName(r.ctx))
+		rows, err := t.lane.pipeline.hold(results)
+		if err != nil {
+			return err
+		}
+		t.lane.pipeline.stats.shared.Add(1)
+		t.answer(answer{rows: rows})
+	}
+	return nil
+}
+
+// answer answers the first read that has no answer yet, answerAll all of them.
+func (t *trip) answer(a answer) {
+	t.reads[t.answered.Load()].answers <- a
+	t.answered.Add(1)
+}
+
+func (t *trip) answerAll(a answer) {
+	for t.answered.Load() < int64(len(t.reads)) {
+		t.answer(a)
+	}
+}
+
+// isReadOnly reports whether the server refused to write.
 func isReadOnly(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == fault.CodeReadOnlyTransaction

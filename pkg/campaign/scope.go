@@ -205,6 +205,11 @@ func (s *Scope) queryOnce(ctx context.Context, m manner, sql string, args []any)
 		return nil, err
 	}
 	r := &scopedRows{lease: lease}
+	defer func() { // an error, or an argument whose encoding panicked
+		if r.results == nil {
+			r.lease.end()
+		}
+	}()
 	b := &pgx.Batch{QueuedQueries: r.queries[:0]}
 	s.engineEnter(b, m, &lease)
 	b.Queue(sql, args...)
@@ -219,7 +224,6 @@ func (s *Scope) queryOnce(ctx context.Context, m manner, sql string, args []any)
 		}
 	}
 	_ = results.Close() // says again what err says
-	r.lease.end()
 	return nil, fault.FromPostgres(err)
 }
 
