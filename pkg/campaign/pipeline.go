@@ -78,9 +78,9 @@ func (o PipelineOptions) withDefaults() (PipelineOptions, error) {
 //
 // Query and QueryRow are for statements that only read, and few rows: the server
 // refuses others to write, and rows of a shared trip are held in memory. A read
-// whose trip failed runs alone and hears its own error. One that waits behind
-// a read that does not get on leaves it and runs alone as well. Exec and SendBatch
-// are the Scope's.
+// whose trip failed runs alone and hears its own error. The server answers a trip
+// as a whole, so that one slow read holds up the others: a read whose trip does
+// not get on leaves it and runs alone as well. Exec and SendBatch are the Scope's.
 //
 // Errors are faults. A Pipeline is safe for concurrent use; the caller closes it.
 type Pipeline struct {

@@ -26,6 +26,7 @@ type read struct {
 	args    []any
 	place   *list.Element // in lane.waiting, or nil
 	trip    *trip         // that carries it, or nil
+	boarded int64         // lane.progress when it began to wait
 	answers chan answer   // of capacity 1, so that a trip never waits for a caller
 }
 
@@ -56,13 +57,13 @@ func (p *Pipeline) board(ctx context.Context, id ID, sql string, args []any) (*l
 	if l.waiting.Len() >= p.options.MaxQueue {
 		return nil, nil, limitedConcurrency(p.options.MaxWait)
 	}
-	r := &read{ctx: ctx, lane: l, sql: sql, args: args, answers: make(chan answer, 1)}
+	r := &read{ctx: ctx, lane: l, sql: sql, args: args, boarded: l.progress, answers: make(chan answer, 1)}
 	r.place = l.waiting.PushBack(r)
 	return nil, r, nil
 }
 
-// next hands the place in the lane of what has come back to those who wait: one goes alone in
-// it, several share a trip.
+// next hands the place in the lane of what has come back to those who wait: one
+// goes alone in it, several share a trip.
 func (l *lane) next() {
 	p := l.pipeline
 	p.mu.Lock()
@@ -116,8 +117,7 @@ func (r *read) wait() (answer, error) {
 	until := time.Now().Add(p.options.MaxWait)
 	timer := time.NewTimer(min(p.options.Hold, p.options.MaxWait))
 	defer timer.Stop()
-	var last *trip
-	var seen int64
+	last, seen := (*trip)(nil), r.boarded
 	for {
 		select {
 		case a := <-r.answers:
