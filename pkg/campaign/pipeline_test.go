@@ -27,9 +27,37 @@ type junction struct {
 	scope *campaign.Scope
 	pool  *pgxpool.Pool
 	wire  *wiretap.Counter
+	names *queryNames
 	id    campaign.ID
 	ctx   context.Context
 }
+
+// queryNames is a tracer that keeps under which names statements of batches ran.
+type queryNames struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (q *queryNames) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+func (q *queryNames) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (q *queryNames) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	type own struct{}
+	return context.WithValue(ctx, own{}, q) // as tracers do
+}
+
+func (q *queryNames) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if data.SQL == titleOf {
+		q.seen = append(q.seen, database.QueryName(ctx))
+	}
+}
+
+func (q *queryNames) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // newJunction makes a pipeline in which the second read of a campaign waits
 // already, for as long as the test likes, and the documents n0 to n9 in its campaign.
@@ -38,7 +66,8 @@ func newJunction(t *testing.T, o campaign.PipelineOptions, options ...campaign.S
 	db := pgtest.New(t)
 	config, err := pgxpool.ParseConfig(db.AppURL)
 	require.NoError(t, err)
-	j := &junction{db: db, wire: wiretap.Tap(config.ConnConfig)}
+	j := &junction{db: db, wire: wiretap.Tap(config.ConnConfig), names: &queryNames{}}
+	config.ConnConfig.Tracer = j.names
 	j.pool, err = pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(j.pool.Close)
@@ -163,6 +192,21 @@ func TestAReadThatFailsInATripFailsForItself(t *testing.T) {
 	var f *fault.Error
 	require.ErrorAs(t, unknown, &f)
 	require.Equal(t, fault.CodeUndefinedColumn, f.Code)
+}
+
+// Tracers meet every read of a trip under its own name.
+func TestReadsOfATripKeepTheirNames(t *testing.T) {
+	j := newJunction(t, campaign.PipelineOptions{})
+	named := func(name string) func() {
+		return func() {
+			ctx := database.WithQueryName(j.ctx, name)
+			if err := j.QueryRow(ctx, titleOf, j.id.Int64(), slug(1)).Scan(new(string)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	j.gather(t, named("first"), named("second"), named(""))
+	require.Equal(t, []string{"first", "second", ""}, j.names.seen)
 }
 
 // What writes is refused the first time that it is tried, not when it first meets another.
