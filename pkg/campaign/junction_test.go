@@ -25,7 +25,6 @@ type junction struct {
 	scope *campaign.Scope
 	pool  *pgxpool.Pool
 	wire  *wiretap.Counter
-	names *queryNames
 	id    campaign.ID
 	ctx   context.Context
 }
@@ -61,11 +60,18 @@ func (q *queryNames) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEnd
 // already, for as long as the test likes, and the documents n0 to n9 in its campaign.
 func newJunction(t *testing.T, o campaign.PipelineOptions, options ...campaign.ScopeOption) *junction {
 	t.Helper()
+	return newTracedJunction(t, nil, o, options...)
+}
+
+// newTracedJunction is newJunction with a tracer. Where there is one, pgx has a
+// panic of its own in the place of one of an argument's.
+func newTracedJunction(t *testing.T, tracer pgx.QueryTracer, o campaign.PipelineOptions, options ...campaign.ScopeOption) *junction {
+	t.Helper()
 	db := pgtest.New(t)
 	config, err := pgxpool.ParseConfig(db.AppURL)
 	require.NoError(t, err)
-	j := &junction{db: db, wire: wiretap.Tap(config.ConnConfig), names: &queryNames{}}
-	config.ConnConfig.Tracer = j.names
+	j := &junction{db: db, wire: wiretap.Tap(config.ConnConfig)}
+	config.ConnConfig.Tracer = tracer
 	j.pool, err = pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(j.pool.Close)

@@ -86,7 +86,8 @@ func TestAReadThatFailsInATripFailsForItself(t *testing.T) {
 
 // Tracers meet every read of a trip under its own name.
 func TestReadsOfATripKeepTheirNames(t *testing.T) {
-	j := newJunction(t, campaign.PipelineOptions{})
+	names := &queryNames{}
+	j := newTracedJunction(t, names, campaign.PipelineOptions{})
 	named := func(name string) func() {
 		return func() {
 			ctx := database.WithQueryName(j.ctx, name)
@@ -96,7 +97,7 @@ func TestReadsOfATripKeepTheirNames(t *testing.T) {
 		}
 	}
 	j.gather(t, named("first"), named("second"), named(""))
-	require.Equal(t, []string{"first", "second", ""}, j.names.seen)
+	require.Equal(t, []string{"first", "second", ""}, names.seen)
 }
 
 // What writes is refused the first time that it is tried, not when it first meets another.
