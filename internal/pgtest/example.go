@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -18,6 +19,7 @@ type example struct {
 	cleanups []func()
 }
 
+func (e *example) Context() context.Context     { return context.Background() }
 func (e *example) Helper()                      {}
 func (e *example) Cleanup(fn func())            { e.cleanups = append(e.cleanups, fn) }
 func (e *example) Fatalf(form string, a ...any) { panic(fmt.Sprintf(form, a...)) }

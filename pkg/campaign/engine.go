@@ -19,14 +19,19 @@ const Setting = "app.campaign_id"
 // NewScope instead.
 type Engine interface {
 	// Enter puts what makes the scope at the head of a batch, as one statement.
-	// It holds for the rest of the batch and for nothing after it. A timeout of 0
-	// leaves the connection's statement_timeout.
-	Enter(b *pgx.Batch, id ID, timeout time.Duration)
-	// EnterReadOnly is Enter for a batch in which the server shall refuse to write.
-	EnterReadOnly(b *pgx.Batch, id ID, timeout time.Duration)
+	// It holds for the rest of the batch and for nothing after it.
+	Enter(b *pgx.Batch, id ID, e Entry)
 	// Begin returns the text that begins a transaction inside the campaign. It is
 	// sent by the simple protocol, so it takes no parameters.
 	Begin(o pgx.TxOptions, id ID, timeout time.Duration) (string, error)
+}
+
+// Entry is what holds in a scope beside the campaign.
+type Entry struct {
+	// Timeout is the longest statement. 0 leaves the connection's statement_timeout.
+	Timeout time.Duration
+	// ReadOnly has the server refuse to write.
+	ReadOnly bool
 }
 
 // PostgreSQL is the Engine of a single PostgreSQL server.
@@ -40,22 +45,18 @@ const (
 )
 
 // Enter sets the campaign with set_config(…, true), which the batch's own
-// implicit transaction undoes at its end.
-func (PostgreSQL) Enter(b *pgx.Batch, id ID, timeout time.Duration) {
-	if timeout <= 0 {
-		b.Queue(enterSQL, id.String())
-		return
-	}
-	b.Queue(enterSQL+timeoutSQL, id.String(), milliseconds(timeout))
-}
-
-// EnterReadOnly sets transaction_read_only as well, which ends with the transaction too.
-func (PostgreSQL) EnterReadOnly(b *pgx.Batch, id ID, timeout time.Duration) {
-	if timeout <= 0 {
+// implicit transaction undoes at its end, and the rest of the entry with it.
+func (PostgreSQL) Enter(b *pgx.Batch, id ID, e Entry) {
+	switch {
+	case e.Timeout > 0 && e.ReadOnly:
+		b.Queue(enterSQL+timeoutSQL+readOnlySQL, id.String(), milliseconds(e.Timeout))
+	case e.Timeout > 0:
+		b.Queue(enterSQL+timeoutSQL, id.String(), milliseconds(e.Timeout))
+	case e.ReadOnly:
 		b.Queue(enterSQL+readOnlySQL, id.String())
-		return
+	default:
+		b.Queue(enterSQL, id.String())
 	}
-	b.Queue(enterSQL+timeoutSQL+readOnlySQL, id.String(), milliseconds(timeout))
 }
 
 // Begin begins and scopes in one round trip. The campaign is a number that was

@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"fmt"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 
@@ -34,7 +35,7 @@ func ExampleScope() {
 	t, end := pgtest.Example()
 	defer end()
 	scope := campaign.NewScope(pgtest.New(t).App(t)) // in a service: database.Open(…).Pool
-	ids := exampleCampaigns(scope)
+	ids := exampleCampaigns(t, scope)
 
 	for _, id := range ids {
 		ctx := campaign.NewContext(context.Background(), id)
@@ -56,7 +57,7 @@ func ExampleScope_AcrossCampaigns() {
 	defer end()
 	db := pgtest.New(t)
 	scope := campaign.NewScope(db.App(t))
-	exampleCampaigns(scope)
+	exampleCampaigns(t, scope)
 
 	var documents int
 	err := scope.AcrossCampaigns(context.Background(), "monthly count of documents", database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
@@ -76,7 +77,7 @@ func ExamplePipeline() {
 	t, end := pgtest.Example()
 	defer end()
 	scope := campaign.NewScope(pgtest.New(t).App(t))
-	ids := exampleCampaigns(scope)
+	ids := exampleCampaigns(t, scope)
 	reads, err := campaign.NewPipeline(scope, campaign.PipelineOptions{})
 	if err != nil {
 		panic(err)
@@ -95,23 +96,17 @@ func ExamplePipeline() {
 }
 
 // exampleCampaigns makes two campaigns, one with a document and one with two.
-func exampleCampaigns(scope *campaign.Scope) []campaign.ID {
+func exampleCampaigns(t testing.TB, scope *campaign.Scope) []campaign.ID {
 	var ids []campaign.ID
 	for n, slug := range []string{"a", "b"} {
-		var id int64
-		err := scope.AcrossCampaigns(context.Background(), "the example makes a campaign", database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
-			return tx.QueryRow(ctx, `INSERT INTO ovasabi.service_campaign_main (slug, name) VALUES ($1, $1) RETURNING id`, slug).Scan(&id)
-		})
-		if err != nil {
-			panic(err)
-		}
-		ctx := campaign.NewContext(context.Background(), campaign.ID(id))
+		id := newCampaign(t, scope, slug)
+		ctx := campaign.NewContext(t.Context(), id)
 		for i := range n + 1 {
-			if _, err := scope.Exec(ctx, insertContent, id, fmt.Sprint(slug, i)); err != nil {
+			if _, err := scope.Exec(ctx, insertContent, id.Int64(), fmt.Sprint(slug, i)); err != nil {
 				panic(err)
 			}
 		}
-		ids = append(ids, campaign.ID(id))
+		ids = append(ids, id)
 	}
 	return ids
 }

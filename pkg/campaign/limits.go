@@ -65,7 +65,7 @@ func (r RowLimits) limits(ctx context.Context, text string, ids []ID) (map[ID]Li
 	}
 	b := &pgx.Batch{}
 	for _, id := range ids {
-		engine.Enter(b, id, 0)
+		engine.Enter(b, id, Entry{})
 		b.Queue(text, id.Int64())
 	}
 	results := r.Pool.SendBatch(ctx, b)

@@ -149,28 +149,44 @@ func (p *Pipeline) Stats() PipelineStats {
 // Query runs one read. Rows that came alone hold a connection until they are
 // closed or read to their end, as a Scope's do.
 func (p *Pipeline) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	alone, held, err := p.read(ctx, sql, args)
-	switch {
-	case err != nil:
+	id, err := FromContext(ctx)
+	if err != nil {
 		return nil, err
-	case held != nil:
-		return held, nil
-	default:
-		return alone, nil
 	}
+	if a := p.scope.admission; a != nil {
+		if err := a.pace(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	l, r, err := p.board(ctx, id, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil {
+		a, err := r.wait()
+		switch {
+		case err != nil:
+			return nil, err
+		case a.rows != nil:
+			return a.rows, nil
+		}
+		l = a.lane
+	}
+	p.stats.alone.Add(1)
+	rows, err := p.alone(ctx, l, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
 }
 
 // QueryRow runs one read of a single row; Scan returns a NotFound fault when there is none.
 func (p *Pipeline) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	alone, held, err := p.read(ctx, sql, args)
-	switch {
-	case err != nil:
+	rows, err := p.Query(ctx, sql, args...)
+	if err != nil {
 		return failedRow{err}
-	case held != nil:
-		return (*heldRow)(held)
-	default:
-		return (*scopedRow)(alone)
 	}
+	return onlyRow{rows}
 }
 
 // Exec runs one statement for its effect, through the Scope.
@@ -181,33 +197,6 @@ func (p *Pipeline) Exec(ctx context.Context, sql string, args ...any) (pgconn.Co
 // SendBatch runs a batch of the caller's own, through the Scope.
 func (p *Pipeline) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	return p.scope.SendBatch(ctx, b)
-}
-
-// read returns the rows of a read that went alone, or those held of a shared trip.
-func (p *Pipeline) read(ctx context.Context, sql string, args []any) (*scopedRows, *heldRows, error) {
-	id, err := FromContext(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if a := p.scope.admission; a != nil {
-		if err := a.pace(ctx, id); err != nil {
-			return nil, nil, err
-		}
-	}
-	l, r, err := p.board(ctx, id, sql, args)
-	if err != nil {
-		return nil, nil, err
-	}
-	if r != nil {
-		a, err := r.wait()
-		if err != nil || a.rows != nil {
-			return nil, a.rows, err
-		}
-		l = a.lane
-	}
-	p.stats.alone.Add(1)
-	rows, err := p.alone(ctx, l, sql, args)
-	return rows, nil, err
 }
 
 // alone runs a read in a round trip of its own. The place in the lane, where it

@@ -7,8 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
-
-	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
 // heldRows are the rows of one read of a shared trip, copied out of it: the
@@ -144,20 +142,4 @@ func (r *heldRows) TypeMap() *pgtype.Map {
 		}
 	}
 	return r.types
-}
-
-// heldRow is a heldRows of which one row is wanted.
-type heldRow heldRows
-
-// Scan reads the row and closes it; without a row it returns a NotFound fault.
-func (r *heldRow) Scan(dest ...any) error {
-	rows := (*heldRows)(r)
-	defer rows.Close()
-	if !rows.Next() {
-		if rows.err != nil {
-			return rows.err
-		}
-		return fault.FromPostgres(pgx.ErrNoRows)
-	}
-	return rows.Scan(dest...)
 }

@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -57,7 +58,7 @@ func (t *trip) run() {
 	}
 	defer lease.end() // of a connection that is amid something, the pool makes an end
 	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 1+len(t.reads))}
-	p.scope.engineEnter(b, manner{readOnly: true}, &lease)
+	p.scope.engine.Enter(b, lease.id, lease.entry)
 	for _, r := range t.reads {
 		b.Queue(r.sql, r.args...)
 	}
@@ -117,17 +118,13 @@ func (p *Pipeline) hold(results pgx.BatchResults) (*heldRows, error) {
 	defer rows.Close()
 	held := &heldRows{pipeline: p}
 	for rows.Next() {
-		if held.fields == nil {
-			held.fields = append(held.fields, rows.FieldDescriptions()...)
-		}
 		held.add(rows.RawValues())
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	if held.fields == nil {
-		held.fields = append(held.fields, rows.FieldDescriptions()...)
-	}
+	// The connection writes the next result's over them.
+	held.fields = slices.Clone(rows.FieldDescriptions())
 	held.tag = rows.CommandTag()
 	return held, nil
 }

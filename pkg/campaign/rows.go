@@ -62,7 +62,16 @@ type scopedRow scopedRows
 
 // Scan reads the row and closes it; without a row it returns a NotFound fault.
 func (r *scopedRow) Scan(dest ...any) error {
-	rows := (*scopedRows)(r)
+	return scanOnly((*scopedRows)(r), dest)
+}
+
+// onlyRow is rows of either kind of which one row is wanted.
+type onlyRow struct{ pgx.Rows }
+
+// Scan reads the row and closes it; without a row it returns a NotFound fault.
+func (r onlyRow) Scan(dest ...any) error { return scanOnly(r.Rows, dest) }
+
+func scanOnly(rows pgx.Rows, dest []any) error {
 	defer rows.Close()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {

@@ -99,7 +99,7 @@ func (s *Scope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 		return pgx.FailedBatchResults(b, err)
 	}
 	scoped := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, 1+b.Len())}
-	s.engine.Enter(scoped, lease.id, lease.timeout)
+	s.engine.Enter(scoped, lease.id, lease.entry)
 	scoped.QueuedQueries = append(scoped.QueuedQueries, b.QueuedQueries...)
 	results := lease.conn.SendBatch(ctx, scoped)
 	if _, err := results.Exec(); err != nil {
@@ -118,7 +118,7 @@ func (s *Scope) InTx(ctx context.Context, o database.TxOptions, fn func(ctx cont
 	if err != nil {
 		return err
 	}
-	admitted, err := s.admit(ctx, id)
+	admitted, err := s.admit(ctx, id, manner{})
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (s *Scope) InTx(ctx context.Context, o database.TxOptions, fn func(ctx cont
 // lease is a connection that one scoped call holds, with its place in the campaign's share.
 type lease struct {
 	id       ID
-	timeout  time.Duration
+	entry    Entry
 	conn     *pgxpool.Conn
 	admitted ticket
 	lane     *lane // of the pipeline that hears of the end, or nil
@@ -160,12 +160,7 @@ func (s *Scope) enter(ctx context.Context, m manner) (lease, error) {
 	if err != nil {
 		return lease{}, err
 	}
-	var admitted ticket
-	if m.paced > 0 && s.admission != nil {
-		admitted, err = s.admission.admitPaced(ctx, id, m.paced)
-	} else {
-		admitted, err = s.admit(ctx, id)
-	}
+	admitted, err := s.admit(ctx, id, m)
 	if err != nil {
 		return lease{}, err
 	}
@@ -174,14 +169,21 @@ func (s *Scope) enter(ctx context.Context, m manner) (lease, error) {
 		admitted.release()
 		return lease{}, fault.FromPostgres(err)
 	}
-	return lease{id: id, timeout: admitted.limits.StatementTimeout, conn: conn, admitted: admitted}, nil
+	return lease{
+		id: id, conn: conn, admitted: admitted,
+		entry: Entry{Timeout: admitted.limits.StatementTimeout, ReadOnly: m.readOnly},
+	}, nil
 }
 
-func (s *Scope) admit(ctx context.Context, id ID) (ticket, error) {
-	if s.admission == nil {
+func (s *Scope) admit(ctx context.Context, id ID, m manner) (ticket, error) {
+	switch {
+	case s.admission == nil:
 		return ticket{}, nil
+	case m.paced > 0:
+		return s.admission.admitPaced(ctx, id, m.paced)
+	default:
+		return s.admission.admit(ctx, id)
 	}
-	return s.admission.admit(ctx, id)
 }
 
 func (s *Scope) query(ctx context.Context, m manner, sql string, args []any) (*scopedRows, error) {
@@ -211,7 +213,7 @@ func (s *Scope) queryOnce(ctx context.Context, m manner, sql string, args []any)
 		}
 	}()
 	b := &pgx.Batch{QueuedQueries: r.queries[:0]}
-	s.engineEnter(b, m, &lease)
+	s.engine.Enter(b, lease.id, lease.entry)
 	b.Queue(sql, args...)
 	results := lease.conn.SendBatch(ctx, b)
 	_, err = results.Exec()
@@ -225,14 +227,6 @@ func (s *Scope) queryOnce(ctx context.Context, m manner, sql string, args []any)
 	}
 	_ = results.Close() // says again what err says
 	return nil, fault.FromPostgres(err)
-}
-
-func (s *Scope) engineEnter(b *pgx.Batch, m manner, l *lease) {
-	if m.readOnly {
-		s.engine.EnterReadOnly(b, l.id, l.timeout)
-		return
-	}
-	s.engine.Enter(b, l.id, l.timeout)
 }
 
 func milliseconds(d time.Duration) string {

@@ -18,7 +18,7 @@ import (
 )
 
 // newCampaign makes a campaign across campaigns, as an operator does.
-func newCampaign(t *testing.T, s *campaign.Scope, slug string) campaign.ID {
+func newCampaign(t testing.TB, s *campaign.Scope, slug string) campaign.ID {
 	t.Helper()
 	var id int64
 	err := s.AcrossCampaigns(t.Context(), "test makes a campaign", database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {

@@ -103,7 +103,7 @@ func (r repository) across(ctx context.Context, reason string, o database.TxOpti
 func (r repository) getEach(ctx context.Context, ids []scoped.ID, status string) ([]row, error) {
 	b := &pgx.Batch{}
 	for _, id := range ids {
-		r.engine.Enter(b, id, 0)
+		r.engine.Enter(b, id, scoped.Entry{})
 		b.Queue(getByStatusSQL, id.Int64(), status)
 	}
 	results := r.pool.SendBatch(ctx, b)
