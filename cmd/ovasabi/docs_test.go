@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/internal/platform"
 )
 
@@ -59,7 +60,7 @@ func paste(t *testing.T, page, data string, ready platform.Ready) string {
 
 // The pages on the schema, with everything on one machine running.
 func TestThePagesOnTheSchemaWorkWhenPasted(t *testing.T) {
-	data := filepath.Join(openFolder(t), "data")
+	data := filepath.Join(pgtest.Folder(t), "data")
 	_, ready := upOn(t, data, "--demo")
 	for page, wants := range map[string][]string{
 		"migrations.md":        {"DROP FUNCTION ovasabi.search_content_unnamed", "by hand  index made_by_hand added", "0 findings"},
@@ -78,7 +79,7 @@ func TestThePagesOnTheSchemaWorkWhenPasted(t *testing.T) {
 // docs/rollback.md under load: while its commands run, the API answers every list
 // and every search, with the rows that it answered before.
 func TestTheRollbackPageWorksWhenPasted(t *testing.T) {
-	data := filepath.Join(openFolder(t), "data")
+	data := filepath.Join(pgtest.Folder(t), "data")
 	_, ready := upOn(t, data, "--demo")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
 var tourBlock = regexp.MustCompile("(?s)<!-- tour -->\n```sh\n(.*?)```")
@@ -24,7 +26,7 @@ func TestTheREADMEsTourWorksWhenPasted(t *testing.T) {
 	}
 	require.Equal(t, 6, strings.Count(string(text), "<!-- tour -->"))
 
-	data := filepath.Join(openFolder(t), "data")
+	data := filepath.Join(pgtest.Folder(t), "data")
 	_, ready := upOn(t, data, "--demo")
 	dir := t.TempDir()
 	self, err := os.Executable()

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/internal/platform"
 )
 
@@ -66,7 +67,7 @@ func nobodyListens(t *testing.T, url string) {
 // TestUp is the main job: an empty folder becomes a platform that answers,
 // remembers, is used by the other verbs, and stops without leaving anything.
 func TestUp(t *testing.T) {
-	dir := filepath.Join(openFolder(t), "data")
+	dir := filepath.Join(pgtest.Folder(t), "data")
 	// The watch need not rest here, nor mind what else the machine does.
 	p, r := upOn(t, dir, "--demo", "--maintain-interval", "1s", "--maintain-integrity-share", "1", "--maintain-latency-rise", "0")
 

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
 // house is what deploy/compose makes of PostgreSQL, its roles and the secrets, on a
@@ -37,10 +38,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "ovasabi-deploy-")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
-	require.NoError(t, os.Chmod(folder, 0o755)) // PostgreSQL and PgBouncer run as others than root
+	folder := pgtest.Folder(t) // PostgreSQL and PgBouncer run as others than root
 	h := &house{dir: folder, secrets: filepath.Join(folder, "secrets")}
 
 	script := filepath.Join(folder, "secrets.sh")
@@ -58,9 +56,7 @@ func newHouse(t *testing.T) *house {
 	// In a container each file is mounted by itself; here the folder must let others in.
 	require.NoError(t, os.Chmod(h.secrets, 0o755))
 
-	h.server, err = embedded.Start(t.Context(), embedded.Options{DataDir: filepath.Join(folder, "data"), Ephemeral: true, Superuser: "postgres"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, h.server.Stop(context.Background())) })
+	h.server = pgtest.Own(t, embedded.Options{Ephemeral: true, Superuser: "postgres"})
 	h.execute(t, "postgres", `CREATE DATABASE ovasabi`)
 	// Twice: whoever runs it again loses nothing.
 	h.execute(t, "ovasabi", string(read(t, "postgresql", "roles.sql")))

@@ -9,12 +9,13 @@ import (
 
 	"github.com/ovasabi/ovasabi/internal/doctor"
 	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
 // A server as `ovasabi up` makes it, with archiving, on which nothing is wrong.
 func healthyServer(t testing.TB) *embedded.Server {
 	t.Helper()
-	return ownServer(t, embedded.Options{Settings: map[string]string{
+	return pgtest.Own(t, embedded.Options{Settings: map[string]string{
 		"archive_mode": "on", "archive_command": "test -n %p", // takes every file
 	}})
 }

@@ -2,8 +2,6 @@ package doctor_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,27 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/doctor"
-	"github.com/ovasabi/ovasabi/internal/embedded"
 	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/internal/schema"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
-
-// ownServer is a PostgreSQL of this test alone, for what is about the whole server.
-func ownServer(t testing.TB, o embedded.Options) *embedded.Server {
-	t.Helper()
-	// t.TempDir is closed to the user whom PostgreSQL runs as when the tests run as root.
-	dir, err := os.MkdirTemp("", "ovasabi-doctor-")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o711))
-	o.DataDir = filepath.Join(dir, "data")
-	server, err := embedded.Start(context.Background(), o)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop(context.Background())) })
-	return server
-}
 
 func connect(t testing.TB, url string) *pgx.Conn {
 	t.Helper()

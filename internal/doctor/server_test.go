@@ -14,11 +14,12 @@ import (
 	"github.com/ovasabi/ovasabi/internal/doctor"
 	"github.com/ovasabi/ovasabi/internal/embedded"
 	"github.com/ovasabi/ovasabi/internal/pgconfig"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
 // A server on which everything about the server is wrong; each line names its fault.
 func TestEveryFaultOfTheServerIsNamed(t *testing.T) {
-	server := ownServer(t, embedded.Options{Ephemeral: true, Settings: map[string]string{
+	server := pgtest.Own(t, embedded.Options{Ephemeral: true, Settings: map[string]string{
 		"io_method": "sync", "effective_io_concurrency": "0",
 		"autovacuum": "off", "autovacuum_freeze_max_age": "100000",
 		"max_connections": "20", "shared_buffers": "128MB", "work_mem": "1GB",
@@ -109,7 +110,7 @@ func TestEveryFaultOfTheServerIsNamed(t *testing.T) {
 }
 
 func TestAServerWithoutFiguresOfStatementsIsNamed(t *testing.T) {
-	server := ownServer(t, embedded.Options{Ephemeral: true, Settings: map[string]string{"shared_preload_libraries": ""}})
+	server := pgtest.Own(t, embedded.Options{Ephemeral: true, Settings: map[string]string{"shared_preload_libraries": ""}})
 	report := run(t, server.URL(server.Superuser(), "postgres"), doctor.Options{})
 	require.Equal(t, "the server has not loaded it", about(report, "extension.statements", "")[0].Evidence)
 	var reasons []string

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
 func pidText(pid int) string { return strconv.Itoa(pid) + "\n" }
@@ -31,7 +32,7 @@ func refused(t *testing.T, o embedded.Options) error {
 }
 
 func TestSecondStartSaysWhoHoldsTheFolder(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	before := time.Now().Add(-time.Second)
 	cmd, _, _ := serving(t, "polite", dir)
 	err := refused(t, quiet(dir))
@@ -52,7 +53,7 @@ func TestSecondStartSaysWhoHoldsTheFolder(t *testing.T) {
 // A process that was killed leaves a server that is still shutting down: the next
 // start waits for it.
 func TestStartRightAfterAKillWaits(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	cmd, _, _ := serving(t, "hold", dir)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -62,7 +63,7 @@ func TestStartRightAfterAKillWaits(t *testing.T) {
 }
 
 func TestFolderOfAnotherMajorVersionIsRefused(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	stop(t, start(t, quiet(dir)))
 	version := filepath.Join(dir, "postgresql", "PG_VERSION")
 	if err := os.WriteFile(version, []byte("17\n"), 0o600); err != nil {
@@ -72,7 +73,7 @@ func TestFolderOfAnotherMajorVersionIsRefused(t *testing.T) {
 }
 
 func TestFolderThatIsNotOursIsRefused(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	letter := filepath.Join(dir, "letter.txt")
 	if err := os.WriteFile(letter, []byte("dear"), 0o600); err != nil {
 		t.Fatal(err)
@@ -83,7 +84,7 @@ func TestFolderThatIsNotOursIsRefused(t *testing.T) {
 		t.Errorf("the refused folder now holds %v, %v", entries, err)
 	}
 
-	half := openFolder(t)
+	half := pgtest.Folder(t)
 	stop(t, start(t, quiet(half)))
 	if err := os.Remove(filepath.Join(half, "postgresql", "PG_VERSION")); err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestFolderThatIsNotOursIsRefused(t *testing.T) {
 
 func TestFolderThatCannotBeMadeOrReadIsRefused(t *testing.T) {
 	wantError(t, refused(t, quiet("/proc/ovasabi")), "/proc/ovasabi", "--data") // for root too
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	closed := filepath.Join(dir, "closed")
 	if err := os.Mkdir(closed, 0o700); err != nil {
 		t.Fatal(err)
@@ -114,7 +115,7 @@ func TestFolderThatCannotBeMadeOrReadIsRefused(t *testing.T) {
 
 // A folder from mktemp is closed to others. It becomes ours, so root opens it.
 func TestClosedFolderOfOurOwnIsOpened(t *testing.T) {
-	dir := filepath.Join(openFolder(t), "closed")
+	dir := filepath.Join(pgtest.Folder(t), "closed")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestClosedFolderOfOurOwnIsOpened(t *testing.T) {
 }
 
 func TestFullDiskIsToldInOneSentence(t *testing.T) {
-	dir := filepath.Join(openFolder(t), "small")
+	dir := filepath.Join(pgtest.Folder(t), "small")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestBusyPortIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	o := quiet(openFolder(t))
+	o := quiet(pgtest.Folder(t))
 	o.Ephemeral = true
 	o.Port = listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener
 	wantError(t, refused(t, o), "port "+strconv.Itoa(o.Port)+" on 127.0.0.1 is in use")
@@ -154,7 +155,7 @@ func TestBusyPortIsTold(t *testing.T) {
 }
 
 func TestBadSettingsAreNamed(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	for setting, says := range map[[2]string]string{
 		{"no such\nthing", "1"}:                `setting "no such\nthing": not the name`,
 		{"listen_addresses", "*"}:              "setting listen_addresses: is fixed",
@@ -171,7 +172,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 }
 
 func TestDamagedPasswordsAreTold(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	stop(t, start(t, quiet(dir)))
 	if err := os.WriteFile(filepath.Join(dir, "credentials.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
@@ -180,7 +181,7 @@ func TestDamagedPasswordsAreTold(t *testing.T) {
 }
 
 func TestCancelledStartLeavesNothing(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.New("the user changed his mind"))
 	_, err := embedded.Start(ctx, quiet(dir))

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
 // serving starts a child that runs a server, and returns the postmaster's pid and
@@ -62,7 +63,7 @@ func TestServerEndsWithItsProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(openFolder(t), "data")
+			dir := filepath.Join(pgtest.Folder(t), "data")
 			cmd, postmaster, keeper := serving(t, c.script, dir)
 			if err := c.end(cmd.Process.Pid); err != nil {
 				t.Fatal(err)
@@ -84,7 +85,7 @@ func TestServerEndsWithItsProcess(t *testing.T) {
 
 func TestServerEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	s, err := embedded.Start(ctx, quiet(dir))
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +105,7 @@ func TestServerEndsWithItsContext(t *testing.T) {
 }
 
 func TestServerThatDiesByItselfIsTold(t *testing.T) {
-	o := quiet(openFolder(t))
+	o := quiet(pgtest.Folder(t))
 	o.Ephemeral = true
 	s := start(t, o)
 	if s.Err() != nil {
@@ -118,7 +119,7 @@ func TestServerThatDiesByItselfIsTold(t *testing.T) {
 }
 
 func TestStopPastItsDeadlineStopsAtOnceAndLosesNothing(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	s := start(t, quiet(dir))
 	conn := connect(t, s.URL(s.Superuser(), "postgres"))
 	if _, err := conn.Exec(t.Context(), `CREATE TABLE public.kept AS SELECT 7 AS n`); err != nil {
@@ -141,7 +142,7 @@ func TestStopPastItsDeadlineStopsAtOnceAndLosesNothing(t *testing.T) {
 }
 
 func TestEphemeralClusterIsRemoved(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	o := quiet(dir)
 	o.Ephemeral = true
 	s := start(t, o)
@@ -153,7 +154,7 @@ func TestEphemeralClusterIsRemoved(t *testing.T) {
 
 // The process died, and its keeper was killed before it could stop the server.
 func TestOrphanedServerIsStoppedByTheNextStart(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	cmd, postmaster, keeper := serving(t, "hold", dir)
 	killGuards(t, postmaster, keeper)
 	if err := cmd.Process.Kill(); err != nil {

@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
 func TestWishThatIsNoPostgreSQL18IsAnError(t *testing.T) {
 	for name, c := range map[string]struct{ dir, says string }{
-		"empty folder":  {openFolder(t), "holds no postgres"},
+		"empty folder":  {pgtest.Folder(t), "holds no postgres"},
 		"no folder":     {"/does/not/exist", "holds no postgres"},
 		"older version": {fakePostgreSQL(t, "15.13 (Debian 15.13-0+deb12u1)", ""), "is PostgreSQL 15.13, and 18 is needed"},
 		"newer version": {fakePostgreSQL(t, "19.1", ""), "is PostgreSQL 19.1"},
@@ -76,7 +77,7 @@ func TestPlatformWithoutAPackageIsToldSo(t *testing.T) {
 
 // Two processes on an empty cache: one fetches and the other takes what it fetched.
 func TestTwoProcessesFetchOnce(t *testing.T) {
-	cache := filepath.Join(openFolder(t), "cache")
+	cache := filepath.Join(pgtest.Folder(t), "cache")
 	var all []*exec.Cmd
 	var said []*strings.Builder
 	for range 2 {

@@ -17,26 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
-
-// openFolder is a temporary folder that the server's user may pass through when the
-// tests run as root; t.TempDir is closed to him.
-func openFolder(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ovasabi-embedded-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("remove the test's folder: %v", err)
-		}
-	})
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
 
 func quiet(dir string) embedded.Options {
 	return embedded.Options{DataDir: dir, Log: slog.New(slog.DiscardHandler)}
@@ -97,7 +79,7 @@ func wantError(t *testing.T, err error, parts ...string) {
 // rest of a script, is what the fake initdb does.
 func fakePostgreSQL(t *testing.T, version, initdb string) string {
 	t.Helper()
-	dir := filepath.Join(openFolder(t), "bin")
+	dir := filepath.Join(pgtest.Folder(t), "bin")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -118,10 +100,10 @@ func program(t *testing.T, path, script string) {
 func emptyMachine(t *testing.T) string {
 	t.Helper()
 	embedded.NoUsualFolders(t)
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	t.Setenv("PATH", dir)
 	t.Setenv(embedded.BinDirVariable, "")
-	t.Setenv(embedded.CacheDirVariable, filepath.Join(openFolder(t), "cache"))
+	t.Setenv(embedded.CacheDirVariable, filepath.Join(pgtest.Folder(t), "cache"))
 	return dir
 }
 

@@ -15,10 +15,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 )
 
 func TestDataPortAndPasswordsAreKeptBetweenRuns(t *testing.T) {
-	dir := filepath.Join(openFolder(t), "data")
+	dir := filepath.Join(pgtest.Folder(t), "data")
 	first := start(t, quiet(dir))
 	if err := first.EnsureLogin(t.Context(), "ovasabi_app"); err != nil {
 		t.Fatal(err)
@@ -46,7 +47,7 @@ func TestDataPortAndPasswordsAreKeptBetweenRuns(t *testing.T) {
 }
 
 func TestServerIsAsPromised(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	o := quiet(dir)
 	o.Settings = map[string]string{"work_mem": "17MB", "pg_stat_statements.max": "1234", "application_name": `it's a \ test`}
 	s := start(t, o)
@@ -79,7 +80,7 @@ func TestServerIsAsPromised(t *testing.T) {
 }
 
 func TestRoleWithoutPasswordCannotLogIn(t *testing.T) {
-	o := quiet(openFolder(t))
+	o := quiet(pgtest.Folder(t))
 	o.Ephemeral = true
 	s := start(t, o)
 	for _, role := range []string{"", ":wrong"} {
@@ -97,7 +98,7 @@ func TestRoleWithoutPasswordCannotLogIn(t *testing.T) {
 }
 
 func TestPasswordsAreSecret(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	s := start(t, quiet(dir))
 	if err := s.EnsureLogin(t.Context(), "ovasabi_app", "ovasabi_monitor"); err != nil {
 		t.Fatal(err)
@@ -132,7 +133,7 @@ func TestPasswordsAreSecret(t *testing.T) {
 // A second EnsureLogin changes nothing, and a password that somebody changed is set
 // again.
 func TestEnsureLoginSetsOnlyWhatDiffers(t *testing.T) {
-	o := quiet(openFolder(t))
+	o := quiet(pgtest.Folder(t))
 	o.Ephemeral = true
 	s := start(t, o)
 	conn := connect(t, s.URL(embedded.DefaultSuperuser, "postgres"))
@@ -158,7 +159,7 @@ func TestEnsureLoginSetsOnlyWhatDiffers(t *testing.T) {
 }
 
 func TestLostPasswordsAreMadeAnew(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	stop(t, start(t, quiet(dir)))
 	if err := os.Remove(filepath.Join(dir, "credentials.json")); err != nil {
 		t.Fatal(err)
@@ -167,7 +168,7 @@ func TestLostPasswordsAreMadeAnew(t *testing.T) {
 }
 
 func TestStalePidFileIsSurvived(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	stop(t, start(t, quiet(dir)))
 	pidFile := filepath.Join(dir, "postgresql", "postmaster.pid")
 	for name, content := range map[string]string{
@@ -189,7 +190,7 @@ func TestStalePidFileIsSurvived(t *testing.T) {
 
 // initdb writes beside the cluster's place: what a kill leaves there is thrown away.
 func TestInterruptedInitdbIsRecovered(t *testing.T) {
-	dir := filepath.Join(openFolder(t), "data")
+	dir := filepath.Join(pgtest.Folder(t), "data")
 	cmd := child(t, "hold", dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -220,7 +221,7 @@ func TestInterruptedInitdbIsRecovered(t *testing.T) {
 }
 
 func TestPortIsTakenAnewWhenSomebodyHasTheLastOne(t *testing.T) {
-	dir := openFolder(t)
+	dir := pgtest.Folder(t)
 	first := start(t, quiet(dir))
 	port := first.Port()
 	stop(t, first)
@@ -238,7 +239,7 @@ func TestPortIsTakenAnewWhenSomebodyHasTheLastOne(t *testing.T) {
 // server accepts connections.
 func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
-		dir := openFolder(b)
+		dir := pgtest.Folder(b)
 		for _, name := range []string{"ms-empty", "ms-existing"} {
 			began := time.Now()
 			s, err := embedded.Start(context.Background(), quiet(dir))

@@ -3,8 +3,6 @@ package maintenance_test
 import (
 	"context"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -44,16 +42,10 @@ type hour struct {
 // BenchmarkChurn has an hour of writes with autovacuum alone and one with `maintain
 // serve` beside it, in turn. Run it with -benchtime 1x.
 func BenchmarkChurn(b *testing.B) {
-	dir, err := os.MkdirTemp("", "ovasabi-bench-")
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, os.RemoveAll(dir)) })
-	require.NoError(b, os.Chmod(dir, 0o711)) // PostgreSQL's user enters it
-	server, err := embedded.Start(context.Background(), embedded.Options{
-		DataDir: filepath.Join(dir, "data"), Ephemeral: true, Superuser: "somebody",
+	server := pgtest.Own(b, embedded.Options{
+		Ephemeral: true, Superuser: "somebody",
 		Settings: map[string]string{"autovacuum_naptime": "1s"},
 	})
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, server.Stop(context.Background())) })
 	ctx := b.Context()
 	owner := server.URL("somebody", "postgres")
 	require.NoError(b, schema.Up(ctx, owner, schema.Latest(), schema.Options{}))

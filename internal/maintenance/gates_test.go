@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -225,16 +223,10 @@ func TestAVacuumUnderWayMakesWay(t *testing.T) {
 // replicated is a server of its own that keeps write-ahead log for standbys.
 func replicated(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ovasabi-test-")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o711)) // PostgreSQL's user enters it
-	server, err := embedded.Start(context.Background(), embedded.Options{
-		DataDir: filepath.Join(dir, "data"), Ephemeral: true, Superuser: "somebody",
+	server := pgtest.Own(t, embedded.Options{
+		Ephemeral: true, Superuser: "somebody",
 		Settings: map[string]string{"wal_level": "replica", "max_wal_senders": "3"},
 	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop(context.Background())) })
 	return server.URL("somebody", "postgres")
 }
 

@@ -110,9 +110,7 @@ func bouncer(t *testing.T, db *pgtest.DB) string {
 	require.FileExists(t, path, "this test needs PgBouncer: apt-get install pgbouncer")
 	config, err := pgx.ParseConfig(db.OwnerURL)
 	require.NoError(t, err)
-	dir, err := os.MkdirTemp("", "ovasabi-test-")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	dir := pgtest.Folder(t)
 	var l net.ListenConfig
 	listener, err := l.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ovasabi/ovasabi/internal/embedded"
 	"github.com/ovasabi/ovasabi/internal/pgconfig"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
@@ -29,12 +30,7 @@ func newWorld(t *testing.T) *world { t.Helper(); return makeWorld(t, false) }
 
 func makeWorld(t *testing.T, lasts bool) *world {
 	t.Helper()
-	// t.TempDir is closed to the user whom PostgreSQL runs as when the tests run as root.
-	dir, err := os.MkdirTemp("", "ovasabi-pgconfig-")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o711))
-	w := &world{dir: dir, lasts: lasts}
+	w := &world{dir: pgtest.Folder(t), lasts: lasts}
 	w.start(t)
 	t.Cleanup(func() { require.NoError(t, w.server.Stop(context.Background())) })
 	return w

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -79,12 +78,7 @@ func TestRatesSurviveAReset(t *testing.T) {
 // alone is a server of the test's own: pg_stat_io is the whole server's.
 func alone(t *testing.T) (server *embedded.Server, pool *pgxpool.Pool, start func()) {
 	t.Helper()
-	// As root the server runs under another uid, to which t.TempDir is closed.
-	dir, err := os.MkdirTemp("", "ovasabi-monitoring-")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755))
-	options := embedded.Options{DataDir: dir, Log: slog.New(slog.DiscardHandler), Settings: map[string]string{
+	options := embedded.Options{DataDir: pgtest.Folder(t), Log: slog.New(slog.DiscardHandler), Settings: map[string]string{
 		"shared_buffers": "2MB", "autovacuum": "off", "fsync": "off", "max_parallel_workers_per_gather": "0",
 	}}
 	ctx, stop := context.WithCancel(context.Background())

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -152,12 +151,7 @@ func ingestAll(b *testing.B, client nexusv1connect.NexusServiceClient, messages 
 func durable(b *testing.B) (scope *campaign.Scope, id campaign.ID, owner, app *pgxpool.Pool) {
 	b.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	dir, err := os.MkdirTemp("", "nexus-bench-") // not b.TempDir, which the server's own user may not enter
-	require.NoError(b, err)
-	b.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s, err := embedded.Start(context.WithoutCancel(b.Context()), embedded.Options{DataDir: dir, Log: quiet})
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, s.Stop(context.Background())) })
+	s := pgtest.Own(b, embedded.Options{Log: quiet})
 	ownerURL := s.URL(s.Superuser(), "postgres")
 	require.NoError(b, schema.Up(b.Context(), ownerURL, schema.Latest(), schema.Options{Log: quiet}))
 	require.NoError(b, s.EnsureLogin(b.Context(), pgtest.AppRole))
