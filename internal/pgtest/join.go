@@ -154,7 +154,9 @@ func (p place) register() error {
 	return nil
 }
 
-// users counts the registered processes that live, and forgets the others.
+// users counts the registered processes that live. It is asked without the lock
+// too, and so leaves every file as it is: one that is being written at this moment
+// looks like that of a process which has ended.
 func (p place) users() int {
 	entries, err := os.ReadDir(p.file(usersName))
 	if err != nil {
@@ -162,14 +164,11 @@ func (p place) users() int {
 	}
 	living := 0
 	for _, entry := range entries {
-		path := filepath.Join(p.file(usersName), entry.Name())
 		pid, errPID := strconv.Atoi(entry.Name())
-		start, errStart := os.ReadFile(path)
+		start, errStart := os.ReadFile(filepath.Join(p.file(usersName), entry.Name()))
 		if errPID == nil && errStart == nil && (process{pid, string(start)}).lives() {
 			living++
-			continue
 		}
-		_ = os.Remove(path) // the folder goes in the end
 	}
 	return living
 }

@@ -25,6 +25,29 @@ func TestRegistrationOfAnEarlierProcessOfTheSameIDDoesNotCount(t *testing.T) {
 	}
 }
 
+// The supervisor counts without the lock, so it may come while a process writes its registration.
+func TestARegistrationThatIsBeingWrittenIsKept(t *testing.T) {
+	p := place{t.TempDir()}
+	if err := os.Mkdir(p.file(usersName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	registration, err := os.Create(filepath.Join(p.file(usersName), strconv.Itoa(os.Getpid())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registration.Close()
+	if n := p.users(); n != 0 {
+		t.Errorf("%d processes count before they have said who they are", n)
+	}
+	start, _ := startOf(os.Getpid())
+	if _, err := registration.WriteString(start); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.users(); n != 1 {
+		t.Errorf("%d processes count, and one has registered", n)
+	}
+}
+
 func TestMeetingPlaceIsOnePerCheckout(t *testing.T) {
 	inside, err := meetingPlace()
 	if err != nil {
