@@ -23,7 +23,7 @@ func Folder(t testing.TB) string {
 			t.Errorf("remove the test's folder: %v", err)
 		}
 	})
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // to let others in is what it is for
 		t.Fatalf("open the test's folder to others: %v", err)
 	}
 	return dir

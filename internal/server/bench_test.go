@@ -2,12 +2,16 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
@@ -28,7 +32,9 @@ import (
 //   - memory: the same procedure, decoded, judged and encoded, that answers from memory;
 //   - service: the same call of the service with its read in the database, without a server around it;
 //   - apart: the same, with a round trip for every read;
-//   - read: the whole.
+//   - read: the whole;
+//   - share: how many of memory's requests the whole answers, the median of blocks of
+//     both in turn, so that what else the machine does is the same for both.
 //
 // Client, server and PostgreSQL share the machine: with all cores busy, the time of
 // the read can be no less than that of memory and service together.
@@ -120,6 +126,36 @@ VALUES ($1, 'a', 'A document', repeat('word ', 400))`, one.Int64()); err != nil 
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
 		})
 	}
+	for _, callers := range []int{16, 64} {
+		b.Run(fmt.Sprintf("share/callers=%d", callers), func(b *testing.B) {
+			var shares []float64
+			for b.Loop() {
+				whole := perSecond(callers, func() { ask(a, text, getContent) })
+				shares = append(shares, whole/perSecond(callers, func() { ask(memory, other, getContent) }))
+			}
+			slices.Sort(shares)
+			b.ReportMetric(shares[len(shares)/2], "of-memory")
+		})
+	}
+}
+
+// perSecond is how many calls a second come through in a block of a fifth of a second.
+func perSecond(callers int, call func()) float64 {
+	var (
+		calls atomic.Int64
+		all   sync.WaitGroup
+	)
+	begun := time.Now()
+	for range callers {
+		all.Go(func() {
+			for time.Since(begun) < 200*time.Millisecond {
+				call()
+				calls.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	return float64(calls.Load()) / time.Since(begun).Seconds()
 }
 
 // fromMemory answers one procedure with a document that it holds.

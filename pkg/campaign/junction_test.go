@@ -56,8 +56,9 @@ func (q *queryNames) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.
 
 func (q *queryNames) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// newJunction makes a pipeline in which the second read of a campaign waits
-// already, for as long as the test likes, and the documents n0 to n9 in its campaign.
+// newJunction makes a pipeline in which one read of a campaign is under way at a
+// time and the next waits for it, for as long as the test likes, if the options do
+// not say otherwise, and the documents n0 to n9 in its campaign.
 func newJunction(t *testing.T, o campaign.PipelineOptions, options ...campaign.ScopeOption) *junction {
 	t.Helper()
 	return newTracedJunction(t, nil, o, options...)
@@ -76,7 +77,9 @@ func newTracedJunction(t *testing.T, tracer pgx.QueryTracer, o campaign.Pipeline
 	require.NoError(t, err)
 	t.Cleanup(j.pool.Close)
 	j.scope = campaign.NewScope(j.pool, options...)
-	o.Apart = 1
+	if o.Apart == 0 {
+		o.Apart = 1
+	}
 	if o.Hold == 0 {
 		o.Hold, o.MaxWait = time.Hour, time.Minute
 	}

@@ -16,12 +16,15 @@ import (
 
 // PipelineOptions shapes a Pipeline. The zero value of a field takes its default.
 type PipelineOptions struct {
-	// Apart is how many reads and trips of one campaign are under way before its
-	// next reads share a trip. 1 to 1,000; defaults to 2. Lower saves more of the
-	// server, higher waits less for a server that is far away.
+	// Apart is how many reads and trips of one campaign are under way at most; the
+	// next reads wait. 1 to 1,000; defaults to 4.
 	Apart int
 	// Trip is how many reads share one round trip at most. 2 to 1,000; defaults to 16.
 	Trip int
+	// Gather is how long a read waits at most for what is under way to come back,
+	// before it goes beside it in one of the places that are left (Apart). It matters
+	// where a round trip takes longer than that. Defaults to 1ms.
+	Gather time.Duration
 	// Hold is how long a read waits for a trip that does not get on before it goes
 	// alone. Defaults to 50ms.
 	Hold time.Duration
@@ -40,7 +43,7 @@ func (o PipelineOptions) withDefaults() (PipelineOptions, error) {
 		value                  *int
 		otherwise, least, most int
 	}{
-		{"Apart", &o.Apart, 2, 1, 1000},
+		{"Apart", &o.Apart, 4, 1, 1000},
 		{"Trip", &o.Trip, 16, 2, 1000},
 		{"MaxQueue", &o.MaxQueue, 10_000, 1, 1_000_000},
 	} {
@@ -51,14 +54,21 @@ func (o PipelineOptions) withDefaults() (PipelineOptions, error) {
 			return o, fault.Field(field.name, "must be from %d to %d, not %d", field.least, field.most, *field.value)
 		}
 	}
-	if o.Hold == 0 {
-		o.Hold = 50 * time.Millisecond
-	}
-	if o.MaxWait == 0 {
-		o.MaxWait = 10 * time.Second
-	}
-	if o.Hold < 0 || o.MaxWait < 0 {
-		return o, fault.Field("Hold", "Hold and MaxWait must not be negative")
+	for _, field := range []struct {
+		name      string
+		value     *time.Duration
+		otherwise time.Duration
+	}{
+		{"Gather", &o.Gather, time.Millisecond},
+		{"Hold", &o.Hold, 50 * time.Millisecond},
+		{"MaxWait", &o.MaxWait, 10 * time.Second},
+	} {
+		if *field.value == 0 {
+			*field.value = field.otherwise
+		}
+		if *field.value < 0 {
+			return o, fault.Field(field.name, "must not be negative, and is %s", *field.value)
+		}
 	}
 	if o.Types == nil {
 		o.Types = pgtype.NewMap
@@ -67,10 +77,11 @@ func (o PipelineOptions) withDefaults() (PipelineOptions, error) {
 }
 
 // Pipeline is a Scope for short reads, of which those of one campaign that meet
-// share round trips: while some of its reads are under way, the next ones gather,
-// and go together once one of those has come back. What a read costs beside its
-// own work (system calls, switches between processes, the scope) is then paid
-// once a trip. A read that meets no other goes as it would through the Scope.
+// share round trips: while one is under way, the next ones gather, and go together
+// once it has come back, or they fill a trip, or have waited for
+// PipelineOptions.Gather. What a read costs beside its own work (system calls,
+// switches between processes, the scope) is then paid once a trip. A read that
+// meets no other goes as it would through the Scope.
 //
 // A trip belongs to one campaign, takes one place in its share, and carries one
 // scope, as a batch does: campaigns never meet in one. Each read counts for the

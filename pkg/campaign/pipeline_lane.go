@@ -15,7 +15,7 @@ type lane struct {
 	id       ID
 	running  int       // reads alone and trips under way, at most PipelineOptions.Apart
 	waiting  list.List // *read, first come first
-	progress int64     // how often something has come back
+	progress int64     // how often something has come back or left
 }
 
 // read is one call that waits for its answer.
@@ -50,7 +50,7 @@ func (p *Pipeline) board(ctx context.Context, id ID, sql string, args []any) (*l
 		l = &lane{pipeline: p, id: id}
 		p.lanes[id] = l
 	}
-	if l.running < p.options.Apart {
+	if l.running == 0 {
 		l.running++
 		return l, nil, nil
 	}
@@ -59,7 +59,18 @@ func (p *Pipeline) board(ctx context.Context, id ID, sql string, args []any) (*l
 	}
 	r := &read{ctx: ctx, lane: l, sql: sql, args: args, boarded: l.progress, answers: make(chan answer, 1)}
 	r.place = l.waiting.PushBack(r)
+	if l.waiting.Len() >= p.options.Trip {
+		l.beside()
+	}
 	return nil, r, nil
+}
+
+// beside sends those who wait on their way beside what is under way, where a place is left; p.mu is held.
+func (l *lane) beside() {
+	if l.running < l.pipeline.options.Apart {
+		l.running++
+		l.start(l.depart())
+	}
 }
 
 // next hands the place in the lane of what has come back to those who wait: one
@@ -68,16 +79,23 @@ func (l *lane) next() {
 	p := l.pipeline
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t := l.depart(); t != nil {
-		p.trips.Go(func() {
-			for t != nil {
-				t.run()
-				p.mu.Lock()
-				t = l.depart()
-				p.mu.Unlock()
-			}
-		})
+	l.start(l.depart())
+}
+
+// start makes a trip, and those that follow in its place; none is none. p.mu is held.
+func (l *lane) start(t *trip) {
+	if t == nil {
+		return
 	}
+	p := l.pipeline
+	p.trips.Go(func() {
+		for t != nil {
+			t.run()
+			p.mu.Lock()
+			t = l.depart()
+			p.mu.Unlock()
+		}
+	})
 }
 
 // depart uses a place in the lane that is free: it returns a trip for those who
@@ -115,9 +133,10 @@ func (l *lane) first() *read {
 func (r *read) wait() (answer, error) {
 	p := r.lane.pipeline
 	until := time.Now().Add(p.options.MaxWait)
-	timer := time.NewTimer(min(p.options.Hold, p.options.MaxWait))
+	timer := time.NewTimer(min(p.options.Gather, p.options.Hold, p.options.MaxWait))
 	defer timer.Stop()
 	last, seen := (*trip)(nil), r.boarded
+	hurried := false
 	for {
 		select {
 		case a := <-r.answers:
@@ -126,6 +145,12 @@ func (r *read) wait() (answer, error) {
 			r.leave()
 			return answer{}, fault.FromPostgres(r.ctx.Err())
 		case <-timer.C:
+		}
+		if !hurried && p.options.Gather < p.options.Hold {
+			hurried = true
+			r.hurry()
+			timer.Reset(min(p.options.Hold, time.Until(until)))
+			continue
 		}
 		t, n := r.progress()
 		switch {
@@ -140,6 +165,16 @@ func (r *read) wait() (answer, error) {
 			p.stats.left.Add(1)
 			return answer{}, nil
 		}
+	}
+}
+
+// hurry goes beside what is under way, together with those who wait as well.
+func (r *read) hurry() {
+	p := r.lane.pipeline
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.place != nil {
+		r.lane.beside()
 	}
 }
 

@@ -49,6 +49,37 @@ func TestAReadThatMeetsNoOtherGoesAlone(t *testing.T) {
 	require.Zero(t, j.Lanes())
 }
 
+// Reads do not wait for what is under way longer than they must.
+func TestReadsGoBesideWhatIsUnderWay(t *testing.T) {
+	t.Run("when they fill a trip", func(t *testing.T) {
+		j := newJunction(t, campaign.PipelineOptions{Apart: 2, Trip: 4, Gather: time.Hour})
+		goOn := j.hold(t)
+		var all sync.WaitGroup
+		for n := range 4 {
+			all.Go(j.title(t, n))
+		}
+		all.Wait()
+		require.Equal(t, campaign.PipelineStats{Alone: 1, Shared: 4, Trips: 1}, j.Stats())
+		goOn()
+		require.Zero(t, j.Lanes())
+	})
+	t.Run("when they have waited", func(t *testing.T) {
+		j := newJunction(t, campaign.PipelineOptions{Apart: 2, Gather: time.Millisecond})
+		first := j.hold(t)
+		j.title(t, 0)()
+		require.Equal(t, campaign.PipelineStats{Alone: 2}, j.Stats())
+		// No place is left once two are held: the third waits.
+		second := j.hold(t)
+		var all sync.WaitGroup
+		all.Go(j.title(t, 1))
+		require.Eventually(t, func() bool { return j.Waiting(j.id) == 1 }, 10*time.Second, time.Millisecond)
+		second()
+		all.Wait()
+		first()
+		require.Zero(t, j.Lanes())
+	})
+}
+
 func TestAReadWithoutACampaignSendsNothing(t *testing.T) {
 	j := newJunction(t, campaign.PipelineOptions{})
 	trips := j.wire.RoundTrips()
@@ -340,7 +371,7 @@ func TestThePipelineLeavesNothing(t *testing.T) {
 
 func TestOptionsOfAPipelineAreChecked(t *testing.T) {
 	for name, o := range map[string]campaign.PipelineOptions{
-		"Apart": {Apart: -1}, "Trip": {Trip: 1}, "MaxQueue": {MaxQueue: -1}, "Hold": {Hold: -1},
+		"Apart": {Apart: -1}, "Trip": {Trip: 1}, "MaxQueue": {MaxQueue: -1}, "Hold": {Hold: -1}, "Gather": {Gather: -1},
 	} {
 		_, err := campaign.NewPipeline(nil, o)
 		require.ErrorContains(t, err, name)
