@@ -1,11 +1,13 @@
 package doctor
 
-import "context"
+import (
+	"context"
 
-// upkeep is what the server counts of each table, with the thresholds that
-// autovacuum takes for it: the table's own options before the server's settings.
-// Source: https://www.postgresql.org/docs/18/routine-vacuuming.html#AUTOVACUUM
-const upkeep = `
+	"github.com/ovasabi/ovasabi/pkg/monitoring"
+)
+
+// upkeep is what the server counts of each table, and what autovacuum goes by there.
+var upkeep = `
 WITH upkeep AS (
     SELECT
         c.oid,
@@ -17,33 +19,13 @@ WITH upkeep AS (
         c.relminmxid,
         s.n_live_tup, s.n_dead_tup, s.n_mod_since_analyze,
         s.last_vacuum, s.last_autovacuum, s.last_analyze, s.last_autoanalyze,
-        coalesce(o.enabled, true) AS enabled,
-        coalesce(o.freeze_max_age, current_setting('autovacuum_freeze_max_age')::bigint) AS freeze_max_age,
-        CASE
-            WHEN coalesce(o.most, current_setting('autovacuum_vacuum_max_threshold')::bigint) >= 0 THEN least(
-                coalesce(o.most, current_setting('autovacuum_vacuum_max_threshold')::bigint)::float8,
-                coalesce(o.base, current_setting('autovacuum_vacuum_threshold')::bigint)
-                + coalesce(o.scale, current_setting('autovacuum_vacuum_scale_factor')::float8) * greatest(c.reltuples, 0)
-            )
-            ELSE coalesce(o.base, current_setting('autovacuum_vacuum_threshold')::bigint)
-                + coalesce(o.scale, current_setting('autovacuum_vacuum_scale_factor')::float8) * greatest(c.reltuples, 0)
-        END AS vacuum_from,
-        coalesce(o.analyze_base, current_setting('autovacuum_analyze_threshold')::bigint)
-            + coalesce(o.analyze_scale, current_setting('autovacuum_analyze_scale_factor')::float8) * greatest(c.reltuples, 0) AS analyze_from
+        a.enabled, a.vacuum_from, a.analyze_from, a.freeze_age, a.multixact_freeze_age
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_stat_all_tables AS s ON s.relid = c.oid
     CROSS JOIN LATERAL (
-        SELECT
-            min(o.option_value) FILTER (WHERE o.option_name = 'autovacuum_enabled')::boolean AS enabled,
-            min(o.option_value) FILTER (WHERE o.option_name = 'autovacuum_vacuum_threshold')::bigint AS base,
-            min(o.option_value) FILTER (WHERE o.option_name = 'autovacuum_vacuum_max_threshold')::bigint AS most,
-            min(o.option_value) FILTER (WHERE o.option_name = 'autovacuum_vacuum_scale_factor')::float8 AS scale,
-            min(o.option_value) FILTER (WHERE o.option_name = 'autovacuum_analyze_threshold')::bigint AS analyze_base,
-            min(o.option_value) FILTER (WHERE o.option_name = 'autovacuum_analyze_scale_factor')::float8 AS analyze_scale,
-            min(o.option_value) FILTER (WHERE o.option_name = 'autovacuum_freeze_max_age')::bigint AS freeze_max_age
-        FROM pg_catalog.pg_options_to_table(c.reloptions) AS o
-    ) AS o
+` + monitoring.Autovacuum() + `
+    ) AS a
     WHERE c.relkind IN ('r', 'm')
       AND c.relpersistence <> 't'
       AND ` + userSchemas + `
@@ -145,13 +127,13 @@ SELECT
         ELSE 'warning'
     END,
     u.name,
-    format('its oldest row is %s transactions and %s multixacts old; autovacuum should have come at %s', age(u.relfrozenxid), mxid_age(u.relminmxid), u.freeze_max_age),
+    format('its oldest row is %s transactions and %s multixacts old; autovacuum should have come at %s', age(u.relfrozenxid), mxid_age(u.relminmxid), u.freeze_age),
     'VACUUM (FREEZE) ' || u.name || '; end what holds it back first: ovasabi doctor --only transactions,replication'
 FROM upkeep AS u
 WHERE u.relfrozenxid <> '0'
   -- A tenth more than the limit: it may be on its way at this moment.
-  AND (age(u.relfrozenxid) > 1.1 * u.freeze_max_age
-    OR mxid_age(u.relminmxid) > 1.1 * current_setting('autovacuum_multixact_freeze_max_age')::bigint)
+  AND (age(u.relfrozenxid) > 1.1 * u.freeze_age
+    OR mxid_age(u.relminmxid) > 1.1 * u.multixact_freeze_age)
 ORDER BY age(u.relfrozenxid) DESC
 LIMIT 100`,
 }

@@ -24,7 +24,7 @@ func sqlOf(name string) string {
 	if err != nil {
 		panic(err) // the file is embedded
 	}
-	return string(text)
+	return strings.ReplaceAll(string(text), "{autovacuum}", monitoring.Autovacuum())
 }
 
 // observation is everything that a decision rests on.

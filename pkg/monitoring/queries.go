@@ -6,11 +6,23 @@ import (
 	"strings"
 )
 
-//go:embed sql/*.sql
+//go:embed sql/*.sql sql/part/*.sql
 var files embed.FS
+
+// Autovacuum is what autovacuum goes by for a table, as a subquery to join to an
+// alias c of pg_class: CROSS JOIN LATERAL (…) AS a. Its columns: enabled;
+// vacuum_base, vacuum_scale, vacuum_most, insert_base, insert_scale, analyze_base
+// and analyze_scale (float8, rows and shares of rows); vacuum_from and analyze_from
+// (float8, from how many dead and changed rows on it comes, by the rows of the last
+// vacuum or analyze); freeze_age and multixact_freeze_age (bigint, transactions).
+func Autovacuum() string { return read("part/autovacuum") }
 
 // sqlOf returns the text of a named query: the file of that name under sql/.
 func sqlOf(name string) string {
+	return strings.ReplaceAll(read(name), "{autovacuum}", Autovacuum())
+}
+
+func read(name string) string {
 	text, err := files.ReadFile("sql/" + name + ".sql")
 	if err != nil {
 		panic("monitoring: there is no query " + name) // the names are constants of this package
