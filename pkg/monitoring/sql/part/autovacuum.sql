@@ -1,6 +1,4 @@
--- What autovacuum goes by for a table c of pg_class: the table's own storage
--- parameters before the server's settings, of two ages the lower one. A default
--- in a SELECT of its own is read once, not for every table.
+SELECT of its own is read once, not for every table.
 -- Source: https://www.postgresql.org/docs/18/routine-vacuuming.html#AUTOVACUUM
 SELECT
     a.*,
