@@ -30,7 +30,9 @@ func (c *PG18StatsCollector) readTexts(ctx context.Context, s *Snapshot) error {
 				var id int64
 				var text string
 				_, err := pgx.ForEachRow(rows, []any{&id, &text}, func() error {
-					c.texts[id] = text
+					// The server keeps a text as it was sent where it had forgotten the
+					// statement between its planning and its end.
+					c.texts[id] = Masked(text)
 					return nil
 				})
 				return err

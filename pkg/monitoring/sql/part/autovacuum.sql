@@ -1,5 +1,3 @@
-SELECT of its own is read once, not for every table.
--- Source: https://www.postgresql.org/docs/18/routine-vacuuming.html#AUTOVACUUM
 SELECT
     a.*,
     least(
