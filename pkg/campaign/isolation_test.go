@@ -9,7 +9,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -59,8 +58,7 @@ func TestCampaignsNeverMeet(t *testing.T) {
 			}
 			rapid.Check(t, func(rt *rapid.T) { runPrograms(rt, tenants) })
 			require.Positive(t, pipeline.Stats().Shared, "reads that shared trips")
-			// A connection whose context ended is closed in the background.
-			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 10*time.Second, time.Millisecond, "a connection was not given back")
+			givenBack(t, pool)
 		})
 	}
 }

@@ -164,6 +164,9 @@ func (p *Pipeline) Query(ctx context.Context, sql string, args ...any) (pgx.Rows
 	if err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil { // here, or a trip might answer it before it looks
+		return nil, fault.FromPostgres(err)
+	}
 	if a := p.scope.admission; a != nil {
 		if err := a.pace(ctx, id); err != nil {
 			return nil, err
