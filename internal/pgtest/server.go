@@ -129,7 +129,9 @@ func (s *server) clone(ctx context.Context, from *builtTemplate, name string) er
 }
 
 // drop waits a moment for the connections that were just closed, because DROP
-// DATABASE sleeps for 100 ms where it meets one.
+// DATABASE sleeps for 100 ms where it meets one. The server keeps a few thousand
+// statements, with those of databases that are gone: they are forgotten, because it
+// would make room for them by forgetting what a test of statistics has just run.
 func (s *server) drop(ctx context.Context, name string) error {
 	return s.with(ctx, func(conn *pgx.Conn) error {
 		const tries = 20
@@ -146,6 +148,13 @@ func (s *server) drop(ctx context.Context, name string) error {
 				break
 			}
 			time.Sleep(time.Millisecond)
+		}
+		_, err := conn.Exec(ctx, `
+			SELECT pg_stat_statements_reset(dbid => d.oid)
+			FROM pg_catalog.pg_database AS d
+			WHERE d.datname IN ($1, current_database())`, name)
+		if err != nil {
+			return fmt.Errorf("forget the statements of %s: %w", name, err)
 		}
 		if _, err := conn.Exec(ctx, fmt.Sprintf(`DROP DATABASE IF EXISTS %s WITH (FORCE)`, identifier(name))); err != nil {
 			return fmt.Errorf("drop %s: %w", name, err)

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ovasabi/ovasabi/internal/embedded"
 )
 
@@ -56,7 +58,12 @@ func (p place) supervise() error {
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(data))
 	}
-	if err := p.announce(server.URL(server.Superuser(), "postgres")); err != nil {
+	url := server.URL(server.Superuser(), "postgres")
+	err = prepare(ctx, url)
+	if err == nil {
+		err = p.announce(url)
+	}
+	if err != nil {
 		return errors.Join(err, stop(server), os.RemoveAll(data))
 	}
 	lock := p.waitUnused(ctx, server)
@@ -66,6 +73,19 @@ func (p place) supervise() error {
 		return errors.Join(err, os.Remove(p.file(readyName)))
 	}
 	return errors.Join(p.remove(), lock.Close())
+}
+
+// prepare makes what server.drop needs.
+func prepare(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err == nil {
+		_, err = conn.Exec(ctx, `CREATE EXTENSION pg_stat_statements`)
+		err = errors.Join(err, conn.Close(ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("prepare the test server: %w", err)
+	}
+	return nil
 }
 
 // remove takes the place away; its lock is held. The lock's file goes after all
