@@ -200,20 +200,32 @@ func (s *site) get(t *testing.T, text, path string) (int, string) {
 	return answer.StatusCode, string(body)
 }
 
-// collected waits until the figures are of now.
+// collected waits for the next figures.
 func (s *site) collected(t *testing.T) *monitoring.Snapshot {
+	t.Helper()
+	return next(t, s.Collector.Latest, func(s *monitoring.Snapshot) time.Time { return s.At })
+}
+
+// looked waits for the next look at who waits for whom.
+func (s *site) looked(t *testing.T) *monitoring.Locks {
+	t.Helper()
+	return next(t, s.Collector.LatestLocks, func(l *monitoring.Locks) time.Time { return l.At })
+}
+
+// next waits for what was begun after now.
+func next[T any](t *testing.T, latest func() (*T, <-chan struct{}), at func(*T) time.Time) *T {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	since := time.Now()
 	for {
-		latest, changed := s.Collector.Latest()
-		if latest != nil && latest.At.After(since) {
-			return latest
+		of, changed := latest()
+		if of != nil && at(of).After(since) {
+			return of
 		}
 		select {
 		case <-changed:
 		case <-deadline:
-			t.Fatal("no collection within 20 s")
+			t.Fatal("nothing new within 20 s")
 		}
 	}
 }
@@ -272,6 +284,15 @@ func (s *site) pileUp(t *testing.T, ids []campaign.ID) (end func()) {
 	<-held
 	go hold(false)
 	go hold(false)
+	monitor := s.DB.Monitor(t)
+	require.Eventually(t, func() bool {
+		var waiting int
+		err := monitor.QueryRow(t.Context(), `
+			SELECT count(*)
+			FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		return err == nil && waiting == 2
+	}, 20*time.Second, 10*time.Millisecond)
 	return func() {
 		close(release)
 		for range 3 {

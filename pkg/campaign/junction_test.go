@@ -106,6 +106,12 @@ func (j *junction) hold(t *testing.T) (goOn func()) {
 	return rows.Close
 }
 
+// settled waits until nothing is under way. A trip ends after its readers have their answers.
+func (j *junction) settled(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return j.Lanes() == 0 }, 10*time.Second, time.Millisecond)
+}
+
 // gather begins the reads while the lane is held, in their order, lets them go
 // and waits for all of them.
 func (j *junction) gather(t *testing.T, reads ...func()) {

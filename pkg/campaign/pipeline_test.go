@@ -33,7 +33,7 @@ func TestReadsThatMeetShareARoundTrip(t *testing.T) {
 	require.Equal(t, int64(10), after.Shared-stats.Shared)
 	require.Equal(t, int64(2), after.Trips-stats.Trips)
 	require.Zero(t, after.Failed+after.Left)
-	require.Zero(t, j.Lanes())
+	j.settled(t)
 }
 
 func TestAReadThatMeetsNoOtherGoesAlone(t *testing.T) {
@@ -46,7 +46,7 @@ func TestAReadThatMeetsNoOtherGoesAlone(t *testing.T) {
 	require.Equal(t, int64(10), j.wire.RoundTrips()-trips)
 	require.Equal(t, campaign.PipelineStats{Alone: 11}, j.Stats())
 	require.ErrorIs(t, j.QueryRow(j.ctx, titleOf, j.id.Int64(), "none").Scan(new(string)), fault.NotFound)
-	require.Zero(t, j.Lanes())
+	j.settled(t)
 }
 
 // Reads do not wait for what is under way longer than they must.
@@ -61,7 +61,7 @@ func TestReadsGoBesideWhatIsUnderWay(t *testing.T) {
 		all.Wait()
 		require.Equal(t, campaign.PipelineStats{Alone: 1, Shared: 4, Trips: 1}, j.Stats())
 		goOn()
-		require.Zero(t, j.Lanes())
+		j.settled(t)
 	})
 	t.Run("when they have waited", func(t *testing.T) {
 		j := newJunction(t, campaign.PipelineOptions{Apart: 2, Gather: time.Millisecond})
@@ -76,7 +76,7 @@ func TestReadsGoBesideWhatIsUnderWay(t *testing.T) {
 		second()
 		all.Wait()
 		first()
-		require.Zero(t, j.Lanes())
+		j.settled(t)
 	})
 }
 
@@ -184,7 +184,7 @@ func TestAPanicIsItsOwnCallers(t *testing.T) {
 	}
 	panicking()
 	j.gather(t, j.title(t, 0), panicking, j.title(t, 1))
-	require.Eventually(t, func() bool { return j.Lanes() == 0 }, 10*time.Second, time.Millisecond) // the trip's end may come after its callers'
+	j.settled(t)
 	givenBack(t, j.pool)
 }
 
@@ -275,7 +275,7 @@ func TestACanceledReadLeavesTheOthers(t *testing.T) {
 	require.Eventually(t, func() bool { return j.Waiting(j.id) == 0 && j.pool.Stat().AcquiredConns() == 1 }, 10*time.Second, time.Millisecond)
 	cancel()
 	all.Wait()
-	require.Eventually(t, func() bool { return j.Lanes() == 0 }, 10*time.Second, time.Millisecond)
+	j.settled(t)
 	givenBack(t, j.pool)
 }
 
@@ -382,7 +382,7 @@ func TestThePipelineLeavesNothing(t *testing.T) {
 	all.Wait()
 	goOn()
 	j.title(t, 4)()
-	require.Zero(t, j.Lanes())
+	j.settled(t)
 	check()
 }
 
