@@ -32,6 +32,8 @@ type Entry struct {
 	Timeout time.Duration
 	// ReadOnly has the server refuse to write.
 	ReadOnly bool
+	// GenericPlan has the server run prepared statements by their generic plans.
+	GenericPlan bool
 }
 
 // PostgreSQL is the Engine of a single PostgreSQL server.
@@ -41,22 +43,51 @@ const (
 	enterSQL   = `SELECT set_config('` + Setting + `', $1, true)`
 	timeoutSQL = `, set_config('statement_timeout', $2, true)`
 	// readOnlySQL is SET TRANSACTION READ ONLY, as part of the same statement.
-	readOnlySQL = `, set_config('transaction_read_only', 'on', true)`
+	readOnlySQL    = `, set_config('transaction_read_only', 'on', true)`
+	genericPlanSQL = `, set_config('plan_cache_mode', 'force_generic_plan', true)`
 )
+
+// What an entry asks for, as bits of the place of its statement in enterTexts.
+const (
+	withTimeout = 1 << iota
+	withReadOnly
+	withGenericPlan
+	entryKinds
+)
+
+// enterTexts are the statements of Enter, so that no call puts one together.
+var enterTexts = func() (texts [entryKinds]string) {
+	for kind := range texts {
+		text := enterSQL
+		if kind&withTimeout != 0 {
+			text += timeoutSQL
+		}
+		if kind&withReadOnly != 0 {
+			text += readOnlySQL
+		}
+		if kind&withGenericPlan != 0 {
+			text += genericPlanSQL
+		}
+		texts[kind] = text
+	}
+	return texts
+}()
 
 // Enter sets the campaign with set_config(…, true), which the batch's own
 // implicit transaction undoes at its end, and the rest of the entry with it.
 func (PostgreSQL) Enter(b *pgx.Batch, id ID, e Entry) {
-	switch {
-	case e.Timeout > 0 && e.ReadOnly:
-		b.Queue(enterSQL+timeoutSQL+readOnlySQL, id.String(), milliseconds(e.Timeout))
-	case e.Timeout > 0:
-		b.Queue(enterSQL+timeoutSQL, id.String(), milliseconds(e.Timeout))
-	case e.ReadOnly:
-		b.Queue(enterSQL+readOnlySQL, id.String())
-	default:
-		b.Queue(enterSQL, id.String())
+	kind := 0
+	if e.ReadOnly {
+		kind |= withReadOnly
 	}
+	if e.GenericPlan {
+		kind |= withGenericPlan
+	}
+	if e.Timeout > 0 {
+		b.Queue(enterTexts[kind|withTimeout], id.String(), milliseconds(e.Timeout))
+		return
+	}
+	b.Queue(enterTexts[kind], id.String())
 }
 
 // Begin begins and scopes in one round trip. The campaign is a number that was

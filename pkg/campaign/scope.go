@@ -26,9 +26,13 @@ type Scope struct {
 	admission    *Admission
 	transactions *database.TxCounters
 	crossingRole string
+	generic      *Scope // whose calls run generic plans; itself where it is that one
 }
 
-var _ database.Querier = (*Scope)(nil)
+var (
+	_ database.Querier        = (*Scope)(nil)
+	_ database.GenericPlanner = (*Scope)(nil)
+)
 
 // ScopeOption changes how a Scope works.
 type ScopeOption func(*Scope)
@@ -54,8 +58,14 @@ func NewScope(pool *pgxpool.Pool, opts ...ScopeOption) *Scope {
 	for _, opt := range opts {
 		opt(s)
 	}
+	generic := *s
+	s.generic, generic.generic = &generic, &generic
 	return s
 }
+
+// GenericPlans returns the scope whose calls have the server run prepared
+// statements by their generic plans. Its transactions are like every other.
+func (s *Scope) GenericPlans() database.Querier { return s.generic }
 
 // Query runs one statement that returns rows. The rows hold a connection until
 // they are closed or read to their end.
@@ -171,7 +181,7 @@ func (s *Scope) enter(ctx context.Context, m manner) (lease, error) {
 	}
 	return lease{
 		id: id, conn: conn, admitted: admitted,
-		entry: Entry{Timeout: admitted.limits.StatementTimeout, ReadOnly: m.readOnly},
+		entry: Entry{Timeout: admitted.limits.StatementTimeout, ReadOnly: m.readOnly, GenericPlan: s == s.generic},
 	}, nil
 }
 

@@ -145,6 +145,45 @@ func givenBack(t *testing.T, pool *pgxpool.Pool) {
 	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 10*time.Second, time.Millisecond, "a connection was not given back")
 }
 
+// A generic plan is asked for in the call's own round trip, and for nothing after it.
+func TestGenericPlansAreForTheirOwnCalls(t *testing.T) {
+	db := pgtest.New(t)
+	config, err := pgxpool.ParseConfig(db.AppURL)
+	require.NoError(t, err)
+	config.MaxConns = 1
+	wire := wiretap.Tap(config.ConnConfig)
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	s := campaign.NewScope(pool)
+	ctx := campaign.NewContext(t.Context(), newCampaign(t, s, "a"))
+	const sql = `SELECT count(*) FROM ovasabi.service_content_main AS c WHERE c.status = ANY ($1::text[])`
+	read := func(q database.Querier) (trips int64) {
+		before := wire.RoundTrips()
+		require.NoError(t, q.QueryRow(ctx, sql, []string{"draft"}).Scan(new(int64)))
+		return wire.RoundTrips() - before
+	}
+	plans := func() (custom, generic int) {
+		require.NoError(t, pool.QueryRow(t.Context(), `
+SELECT p.custom_plans, p.generic_plans
+FROM pg_catalog.pg_prepared_statements AS p
+WHERE p.statement = $1`, sql).Scan(&custom, &generic))
+		return custom, generic
+	}
+	read(s) // prepares
+	read(s.GenericPlans())
+	custom, generic := plans()
+	require.Equal(t, []int{1, 1}, []int{custom, generic})
+	require.Equal(t, int64(1), read(s.GenericPlans()))
+	require.Equal(t, int64(1), read(s), "the server does as it likes again")
+	custom, generic = plans()
+	require.Equal(t, []int{2, 2}, []int{custom, generic})
+	require.Same(t, s.GenericPlans(), s.GenericPlans().(*campaign.Scope).GenericPlans())
+	var mode string
+	require.NoError(t, pool.QueryRow(t.Context(), `SHOW plan_cache_mode`).Scan(&mode))
+	require.Equal(t, "auto", mode)
+}
+
 func TestABatchIsOneImplicitTransaction(t *testing.T) {
 	s, first, _, pool := two(t)
 	id, err := campaign.FromContext(first)

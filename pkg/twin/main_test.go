@@ -47,6 +47,17 @@ SELECT loud
 FROM ovasabi.word
 WHERE id = $1::bigint`,
 	})
+	shoutAny = twin.Declare("test.shout_any", twin.Pair{
+		Plain: `
+SELECT upper(word) AS loud
+FROM ovasabi.word
+WHERE id = ANY ($1::bigint[])`,
+		Optimised: `
+SELECT loud
+FROM ovasabi.word
+WHERE id = ANY ($1::bigint[])`,
+		GenericPlan: true,
+	})
 	rename = twin.Declare("test.rename", twin.Pair{
 		Plain: `
 UPDATE ovasabi.word

@@ -51,7 +51,7 @@ func (r *Runner) QueryRow(ctx context.Context, db database.Querier, t *Twin, arg
 func (r *Runner) query(ctx context.Context, db database.Querier, t *Twin, args []any) (*countedRows, error) {
 	c := r.begin(ctx, t)
 	ctx = t.named(ctx)
-	rows, sp, err := run(ctx, &c, db, func(sql string) (*countedRows, error) {
+	rows, sp, err := run(ctx, &c, db, func(db database.Querier, sql string) (*countedRows, error) {
 		return firstRow(ctx, db, sql, args)
 	})
 	if err != nil {
@@ -69,7 +69,7 @@ func (r *Runner) Exec(ctx context.Context, db database.Querier, t *Twin, args ..
 	}
 	c := r.begin(ctx, t)
 	ctx = t.named(ctx)
-	tag, sp, err := run(ctx, &c, db, func(sql string) (pgconn.CommandTag, error) {
+	tag, sp, err := run(ctx, &c, db, func(db database.Querier, sql string) (pgconn.CommandTag, error) {
 		return db.Exec(ctx, sql, args...)
 	})
 	if err == nil {
@@ -79,9 +79,12 @@ func (r *Runner) Exec(ctx context.Context, db database.Querier, t *Twin, args ..
 	return tag, fault.FromPostgres(err)
 }
 
+// try runs a text once.
+type try[T any] func(db database.Querier, sql string) (T, error)
+
 // run tries the side that was picked and, where that cannot run, the plain one.
 // An open savepoint that comes back is the caller's to release.
-func run[T any](ctx context.Context, c *call, db database.Querier, try func(sql string) (T, error)) (T, *savepoint, error) {
+func run[T any](ctx context.Context, c *call, db database.Querier, try try[T]) (T, *savepoint, error) {
 	t := c.st.twin
 	var fell error
 	if c.side == Optimised {
@@ -92,7 +95,7 @@ func run[T any](ctx context.Context, c *call, db database.Querier, try func(sql 
 		fell = err
 	}
 	inTx := database.InTransaction(db)
-	result, err := tryAnew(t.pair.Plain, try, func() bool { return !inTx })
+	result, err := tryAnew(db, t.pair.Plain, try, func() bool { return !inTx })
 	if fell != nil && codeOf(err) == codeTransactionAborted {
 		// db stands on a transaction and did not say so: what ended it is the cause.
 		err = transactionLost(t, fell)
@@ -102,10 +105,10 @@ func run[T any](ctx context.Context, c *call, db database.Querier, try func(sql 
 
 // tryAnew tries a side and, where a migration made its plan stale and may says
 // that another try can be made, a text that no connection has prepared.
-func tryAnew[T any](sql string, try func(sql string) (T, error), may func() bool) (T, error) {
+func tryAnew[T any](db database.Querier, sql string, try try[T], may func() bool) (T, error) {
 	text := sql
 	for attempt := 1; ; attempt++ {
-		result, err := try(text)
+		result, err := try(db, text)
 		if err == nil {
 			return result, nil
 		}
@@ -122,7 +125,7 @@ const codeTransactionAborted = "25P02"
 
 // runOptimised tries the optimised side. Where it cannot run on this schema and
 // the plain one can be tried, the call becomes a plain one and err says why.
-func runOptimised[T any](ctx context.Context, c *call, db database.Querier, try func(sql string) (T, error)) (result T, sp *savepoint, err error) {
+func runOptimised[T any](ctx context.Context, c *call, db database.Querier, try try[T]) (result T, sp *savepoint, err error) {
 	t, h := c.st.twin, &c.st.health
 	decided := !c.probe
 	defer func() {
@@ -136,7 +139,7 @@ func runOptimised[T any](ctx context.Context, c *call, db database.Querier, try 
 			return result, nil, err
 		}
 	}
-	result, err = tryAnew(t.pair.Optimised, try, func() bool { return !inTx || sp != nil && sp.undo() == nil })
+	result, err = tryAnew(t.planned(db), t.pair.Optimised, try, func() bool { return !inTx || sp != nil && sp.undo() == nil })
 	switch {
 	case err == nil:
 		decided = true

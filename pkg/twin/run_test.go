@@ -90,6 +90,50 @@ func (b *bench) ways(t *testing.T) map[string]database.Querier {
 	}
 }
 
+// The optimised side of a pair that says so runs by its generic plan, the plain
+// side as the server likes, and where there is no scope both do.
+func TestTheOptimisedSideRunsByItsGenericPlan(t *testing.T) {
+	b := newBench(t, twin.Options{})
+	config, err := pgxpool.ParseConfig(b.db.AppURL)
+	check(t, err)
+	config.MaxConns = 1
+	app, err := pgxpool.NewWithConfig(t.Context(), config)
+	check(t, err)
+	t.Cleanup(app.Close)
+	id, err := campaign.NewID(1)
+	check(t, err)
+	ctx := campaign.NewContext(t.Context(), id)
+	read := func(db database.Querier) {
+		t.Helper()
+		rows, err := b.runner.Query(ctx, db, shoutAny, []int64{1, 2})
+		check(t, err)
+		_, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		check(t, err)
+	}
+	plans := func(side twin.Side) (all [2]int) {
+		check(t, app.QueryRow(ctx, `
+SELECT p.custom_plans, p.generic_plans
+FROM pg_catalog.pg_prepared_statements AS p
+WHERE p.statement = $1`, shoutAny.SQL(side)).Scan(&all[0], &all[1]))
+		return all
+	}
+	scope := campaign.NewScope(app)
+	read(scope)
+	read(scope)
+	if got := plans(twin.Optimised); got != [2]int{0, 2} {
+		t.Errorf("the optimised side had %v custom and generic plans, want 0 and 2", got)
+	}
+	read(app)
+	if got := plans(twin.Optimised); got != [2]int{1, 2} {
+		t.Errorf("on the pool the optimised side had %v custom and generic plans, want 1 and 2", got)
+	}
+	b.turn(t, shoutAny, 0)
+	read(scope)
+	if got := plans(twin.Plain); got != [2]int{1, 0} {
+		t.Errorf("the plain side had %v custom and generic plans, want 1 and 0", got)
+	}
+}
+
 // What the schema lacks is answered by the plain side, without an error to the
 // caller, whether pgx meets it while preparing or with a statement prepared before.
 func TestFallsBackOnMissingSchema(t *testing.T) {

@@ -38,6 +38,12 @@ type Pair struct {
 	// an outer query or, where table and column share the name, the whole row, and
 	// that is a wrong answer instead of an error to fall back from.
 	Optimised string
+	// GenericPlan has the optimised side run by its generic plan from the first call
+	// on, where db is a database.GenericPlanner: for a side that no value makes the
+	// server plan better. Left to itself the server takes that plan only where it
+	// expects it to cost no more than one for the values; behind a LIMIT that is a
+	// parameter it expects a tenth of the rows, and plans each call anew.
+	GenericPlan bool
 }
 
 // Twin is a declared pair. It does not change after Declare and is safe for concurrent use.
@@ -65,6 +71,16 @@ func (t *Twin) SQL(s Side) string {
 		return t.pair.Optimised
 	}
 	return t.pair.Plain
+}
+
+// planned returns db as the optimised side runs on it.
+func (t *Twin) planned(db database.Querier) database.Querier {
+	if t.pair.GenericPlan {
+		if g, ok := db.(database.GenericPlanner); ok {
+			return g.GenericPlans()
+		}
+	}
+	return db
 }
 
 // Package returns the import path of the package that declared the twin.

@@ -16,9 +16,8 @@ import (
 	"github.com/ovasabi/ovasabi/pkg/database"
 )
 
-// Explain runs a statement inside the campaign, with the generic plan that a
-// prepared statement ends up with, and returns what it did. pgtest.Explain plans for
-// the values that it is given.
+// Explain runs a statement inside the campaign by its generic plan, which is for any
+// values, and returns what it did. pgtest.Explain plans for those that it is given.
 func Explain(t testing.TB, app *pgxpool.Pool, id campaign.ID, sql string, args ...any) pgtest.Plan {
 	t.Helper()
 	var text []byte

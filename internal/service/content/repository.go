@@ -63,6 +63,7 @@ CROSS JOIN LATERAL (
 ) AS c
 ORDER BY c.created_at DESC, c.id DESC
 LIMIT $5::bigint`,
+	GenericPlan: true,
 }))
 
 func (r contents) getByID(ctx context.Context, campaignID, id int64) (row, error) {

@@ -14,7 +14,7 @@ import (
 
 // A page by price costs the same in a large campaign as in a small one, wherever
 // it is in the list, and with bounds as without: as the application's role, under
-// row-level security, by a plan for any values (the one that a prepared statement ends up with).
+// row-level security, by a plan for any values.
 func TestAPageByPriceCostsTheSameEverywhere(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Owner(t).Exec(t.Context(), `

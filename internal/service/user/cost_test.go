@@ -13,8 +13,7 @@ import (
 )
 
 // Finding a user, and a page of users, costs the same in a large campaign as in a
-// small one: as the application's role, under row-level security, by a plan for any
-// values (the one that a prepared statement ends up with).
+// small one: as the application's role, under row-level security, by a plan for any values.
 func TestFindingAUserCostsTheSameEverywhere(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Owner(t).Exec(t.Context(), `

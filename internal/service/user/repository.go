@@ -72,7 +72,7 @@ ORDER BY wanted.place`
 	// Ids grow with time. The primary key has them in order, whatever the status: a
 	// rare one is looked for among all users. idx_users_campaign_newest has them in
 	// order within each.
-	listByStatus = declareTwin("list_by_status", `
+	listByStatus = declareList("list_by_status", `
 SELECT`+columns(plainDisplay)+`
 FROM ovasabi.service_user_main AS u
 WHERE u.campaign_id = $1::bigint
@@ -95,8 +95,11 @@ ORDER BY u.id DESC
 LIMIT $4::bigint`)
 
 	// idx_users_campaign_skip gives this order within the status, idx_users_campaign_login over all of them.
-	listActive = declare("list_active", func(display string) string {
-		return `
+	listActive = declareList("list_active", active(plainDisplay), active(computedDisplay))
+)
+
+func active(display string) string {
+	return `
 SELECT` + columns(display) + `
 FROM ovasabi.service_user_main AS u
 WHERE u.campaign_id = $1::bigint
@@ -105,8 +108,7 @@ WHERE u.campaign_id = $1::bigint
   AND (u.last_login_at, u.id) < ($3::timestamptz, $4::bigint)
 ORDER BY u.last_login_at DESC, u.id DESC
 LIMIT $5::bigint`
-	})
-)
+}
 
 func (r users) getByID(ctx context.Context, campaignID, id int64) (row, error) {
 	return one(r.Query(ctx, getByID, campaignID, id))

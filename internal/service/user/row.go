@@ -84,6 +84,11 @@ func declareTwin(name, plain, optimised string) *repository.Declaration {
 	return repository.DeclareTwin(twin.Declare("user."+name, twin.Pair{Plain: plain, Optimised: optimised}))
 }
 
+// declareList declares a page of a list, whose plan no value makes better.
+func declareList(name, plain, optimised string) *repository.Declaration {
+	return repository.DeclareTwin(twin.Declare("user."+name, twin.Pair{Plain: plain, Optimised: optimised, GenericPlan: true}))
+}
+
 func (r row) message() (*userv1.User, error) {
 	metadata, err := wire.Struct(r.Metadata)
 	if err != nil {
