@@ -73,6 +73,7 @@ func (s *stage) callers(ctx context.Context, r *readers, callers int, calls []ca
 	waited := func() (time.Duration, time.Duration) { return r.p.db.Stats().WaitDuration, r.f.waited() }
 	closedBefore := r.p.closed()
 	plainWait, fullWait := waited()
+	sharedBefore := r.f.reads.Stats().Shared
 	f, err := measure(ctx, p, []way{
 		{name: "before", block: atOnce(callers, n, func(ctx context.Context, i int) error {
 			c := calls[i%len(calls)]
@@ -91,6 +92,7 @@ func (s *stage) callers(ctx context.Context, r *readers, callers int, calls []ca
 	return Case{Name: name, Figures: f}, []Fact{
 		{name + ", before: waiting for the pool, a call", (plainWaited - plainWait).Seconds() * 1000 / calledEach, "ms"},
 		{name + ", after: waiting for the pool and for admission, a call", (fullWaited - fullWait).Seconds() * 1000 / calledEach, "ms"},
+		{name + ", after: reads that shared a round trip", 100 * float64(r.f.reads.Stats().Shared-sharedBefore) / calledEach, "%"},
 		{name + ", before: connections closed because too many were idle", float64(r.p.closed() - closedBefore), "connections"},
 		{name + ", after: connections opened", float64(r.f.pool.Stat().NewConnsCount() - opened), "connections"},
 	}, nil

@@ -87,8 +87,8 @@ func feed(ctx context.Context, s *stage) (Scenario, error) {
 	found.Facts = spent.facts()
 	if n := sizes[len(sizes)-1]; n >= goalFeedRows {
 		found.Goals = append(found.Goals, atLeast(fmt.Sprintf("times faster than before at %d rows", n), found.Ratio, 50).because(fmt.Sprintf(
-			"the rows cost after the same in a campaign of any size, and what is left is the page itself: of %s ms the server plans for %s and executes for %s; the rest carries 100 rows",
-			figure(found.Variants["after"].Mean), figure(spent.planning), figure(spent.running))))
+			"the rows cost after the same in a campaign of any size, and what is left is the page itself: of %s ms the server executes for %s; the rest carries 100 rows",
+			figure(found.Variants["after"].Mean), figure(spent.running))))
 	}
 	found.Note = fmt.Sprintf("The plan's FindContentByStatus in campaigns of %v rows, all in one table; the older half is mostly archived. The plain schema has an index by time, so before is good while the statuses asked for are common among the newest rows, and reads through all that is newer where they are not. After reads an ordered range a status and merges: twice the rows where one scan would have done.", sizes)
 	r.close()
@@ -123,8 +123,8 @@ type spent struct {
 
 func (s spent) facts() []Fact {
 	return []Fact{
-		{"planning a feed in the largest campaign, after", s.planning, "ms"},
-		{"executing it", s.running, "ms"},
+		{"executing a feed in the largest campaign, after", s.running, "ms"},
+		{"planning it, where that is done anew", s.planning, "ms"},
 		{"executions that the server planned anew, after", s.anew * 100, "%"},
 	}
 }
@@ -133,12 +133,15 @@ func (s spent) facts() []Fact {
 // often its prepared statements were planned anew.
 func (r *readers) whereTimeGoes(ctx context.Context, calls []call) (spent, error) {
 	var s spent
+	var texts []string
 	for _, c := range calls {
 		t, ok := twin.Lookup(c.read.twin)
 		if !ok {
 			return s, fault.New(fault.Internal, "%s is no twin", c.read.name)
 		}
-		e, err := explain(in(ctx, c.id), r.f.scope, t.SQL(twin.Optimised), c.args)
+		text := t.SQL(twin.Optimised)
+		texts = append(texts, text)
+		e, err := explain(in(ctx, c.id), r.f.scope, text, c.args)
 		if err != nil {
 			return s, err
 		}
@@ -151,7 +154,7 @@ func (r *readers) whereTimeGoes(ctx context.Context, calls []call) (spent, error
 		err := conn.QueryRow(ctx, `
 SELECT coalesce(sum(p.custom_plans), 0)::float8, coalesce(sum(p.generic_plans), 0)::float8
 FROM pg_catalog.pg_prepared_statements AS p
-WHERE p.statement LIKE '%service_content_main%'`).Scan(&custom, &generic)
+WHERE p.statement = ANY ($1::text[])`, texts).Scan(&custom, &generic)
 		conn.Release()
 		if err != nil {
 			return s, fault.FromPostgres(err)

@@ -25,6 +25,8 @@ type read struct {
 	args func(d *rand.Rand, c *known) []any
 	// share is how often the mix draws it, in a hundred.
 	share int
+	// pipelined reads share round trips in the services, so here as well.
+	pipelined bool
 
 	plain    string
 	declared *repository.Declaration
@@ -41,6 +43,9 @@ func (r *read) prepare(ctx context.Context, f *fullSide) error {
 		r.plain, r.declared = t.SQL(twin.Plain), repository.DeclareTwin(t)
 	} else {
 		r.plain, r.declared = r.text, repository.Declare("bench."+r.name, r.text)
+	}
+	if r.pipelined {
+		r.declared = r.declared.Pipelined()
 	}
 	var err error
 	if r.fields, err = fieldsOf(ctx, f.pool, r.plain); err != nil {

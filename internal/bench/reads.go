@@ -67,16 +67,16 @@ func one[T any](d *rand.Rand, list []T) T { return list[d.IntN(len(list))] }
 // large that it would be all of the mean.
 func serviceReads() []*read {
 	return []*read{
-		{name: "content_by_id", text: contentByIDSQL, share: 25, args: func(d *rand.Rand, c *known) []any { return []any{c.id, one(d, c.content)} }},
+		{name: "content_by_id", text: contentByIDSQL, share: 25, pipelined: true, args: func(d *rand.Rand, c *known) []any { return []any{c.id, one(d, c.content)} }},
 		{name: "content_by_status", twin: "content.list_by_status", share: 15, args: func(_ *rand.Rand, c *known) []any {
 			return []any{c.id, []string{"published", "review"}, firstPage, firstID, pageSize, false}
 		}},
-		{name: "user_by_id", twin: "user.get_by_id", share: 15, args: func(d *rand.Rand, c *known) []any { return []any{c.id, one(d, c.users)} }},
+		{name: "user_by_id", twin: "user.get_by_id", share: 15, pipelined: true, args: func(d *rand.Rand, c *known) []any { return []any{c.id, one(d, c.users)} }},
 		{name: "user_by_email", twin: "user.get_by_email", share: 5, args: func(d *rand.Rand, c *known) []any { return []any{c.id, one(d, c.emails)} }},
 		{name: "users_active", twin: "user.list_active", share: 5, args: func(_ *rand.Rand, c *known) []any {
 			return []any{c.id, end.Add(-30 * 24 * time.Hour), firstPage, firstID, pageSize}
 		}},
-		{name: "product_by_id", twin: "product.get_by_id", share: 10, args: func(d *rand.Rand, c *known) []any { return []any{c.id, one(d, c.products)} }},
+		{name: "product_by_id", twin: "product.get_by_id", share: 10, pipelined: true, args: func(d *rand.Rand, c *known) []any { return []any{c.id, one(d, c.products)} }},
 		{name: "products_newest", twin: "product.list_newest", share: 5, args: func(_ *rand.Rand, c *known) []any {
 			return []any{c.id, []string{"available", "unavailable"}, false, "", nil, nil, firstID, pageSize}
 		}},

@@ -113,6 +113,7 @@ type fullSide struct {
 	pool      *pgxpool.Pool
 	scope     *campaign.Scope
 	admission *campaign.Admission
+	reads     *campaign.Pipeline
 	flagPool  *pgxpool.Pool
 	repo      *repository.EnhancedBaseRepository
 	wire      *wiretap.Counter
@@ -159,6 +160,11 @@ func openFull(ctx context.Context, url string, o fullOptions) (*fullSide, error)
 		options = append(options, campaign.WithAdmission(f.admission))
 	}
 	f.scope = campaign.NewScope(f.pool, options...)
+	if f.reads, err = campaign.NewPipeline(f.scope, campaign.PipelineOptions{}); err != nil {
+		f.close()
+		return nil, err
+	}
+	f.closers = append(f.closers, f.reads.Close)
 	// The flags have a connection of their own, so that following them takes no
 	// place in the pool and no round trip of theirs is counted.
 	own, err := pgxpool.ParseConfig(url)
@@ -183,7 +189,7 @@ func openFull(ctx context.Context, url string, o fullOptions) (*fullSide, error)
 		return nil, err
 	}
 	f.closers = append(f.closers, runner.Close)
-	f.repo = repository.NewEnhancedBaseRepository(f.scope, repository.Enhancements{Statements: statements, Metrics: metrics, Twins: runner})
+	f.repo = repository.NewEnhancedBaseRepository(f.scope, repository.Enhancements{Statements: statements, Metrics: metrics, Twins: runner, Reads: f.reads})
 	return f, nil
 }
 
