@@ -92,11 +92,6 @@ func declareTwin(name, plain, optimised string) *repository.Declaration {
 	return repository.DeclareTwin(twin.Declare("product."+name, twin.Pair{Plain: plain, Optimised: optimised}))
 }
 
-// declareList declares a page of a list, whose plan no value makes better.
-func declareList(name, plain, optimised string) *repository.Declaration {
-	return repository.DeclareTwin(twin.Declare("product."+name, twin.Pair{Plain: plain, Optimised: optimised, GenericPlan: true}))
-}
-
 func (r row) message() (*productv1.Product, error) {
 	metadata, err := wire.Struct(r.Metadata)
 	if err != nil {
