@@ -59,6 +59,10 @@ func openBrowser(t *testing.T) *browser {
 		b.mu.Lock()
 		require.Empty(t, b.errors, "the page's console")
 		b.mu.Unlock()
+		// One that is killed leaves a folder behind for its socket.
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Log("close the browser:", err)
+		}
 		cancel()
 		reading.Wait()
 	})

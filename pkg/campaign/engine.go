@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
@@ -32,8 +33,8 @@ type Entry struct {
 	Timeout time.Duration
 	// ReadOnly has the server refuse to write.
 	ReadOnly bool
-	// GenericPlan has the server run prepared statements by their generic plans.
-	GenericPlan bool
+	// PlanMode is by which plans the server runs prepared statements.
+	PlanMode database.PlanMode
 }
 
 // PostgreSQL is the Engine of a single PostgreSQL server.
@@ -43,32 +44,24 @@ const (
 	enterSQL   = `SELECT set_config('` + Setting + `', $1, true)`
 	timeoutSQL = `, set_config('statement_timeout', $2, true)`
 	// readOnlySQL is SET TRANSACTION READ ONLY, as part of the same statement.
-	readOnlySQL    = `, set_config('transaction_read_only', 'on', true)`
-	genericPlanSQL = `, set_config('plan_cache_mode', 'force_generic_plan', true)`
+	readOnlySQL = `, set_config('transaction_read_only', 'on', true)`
 )
 
-// What an entry asks for, as bits of the place of its statement in enterTexts.
-const (
-	withTimeout = 1 << iota
-	withReadOnly
-	withGenericPlan
-	entryKinds
-)
+var planModeSQL = [...]string{
+	database.AutoPlan:    ``,
+	database.GenericPlan: `, set_config('plan_cache_mode', 'force_generic_plan', true)`,
+	database.CustomPlan:  `, set_config('plan_cache_mode', 'force_custom_plan', true)`,
+}
 
-// enterTexts are the statements of Enter, so that no call puts one together.
-var enterTexts = func() (texts [entryKinds]string) {
-	for kind := range texts {
-		text := enterSQL
-		if kind&withTimeout != 0 {
-			text += timeoutSQL
+// enterTexts are the statements of Enter, so that no call puts one together: by
+// plan mode, without and with read only, without and with a timeout.
+var enterTexts = func() (texts [len(planModeSQL)][2][2]string) {
+	for mode, plan := range planModeSQL {
+		for i, readOnly := range []string{"", readOnlySQL} {
+			for j, timeout := range []string{"", timeoutSQL} {
+				texts[mode][i][j] = enterSQL + timeout + readOnly + plan
+			}
 		}
-		if kind&withReadOnly != 0 {
-			text += readOnlySQL
-		}
-		if kind&withGenericPlan != 0 {
-			text += genericPlanSQL
-		}
-		texts[kind] = text
 	}
 	return texts
 }()
@@ -76,18 +69,15 @@ var enterTexts = func() (texts [entryKinds]string) {
 // Enter sets the campaign with set_config(…, true), which the batch's own
 // implicit transaction undoes at its end, and the rest of the entry with it.
 func (PostgreSQL) Enter(b *pgx.Batch, id ID, e Entry) {
-	kind := 0
+	texts := &enterTexts[e.PlanMode][0]
 	if e.ReadOnly {
-		kind |= withReadOnly
-	}
-	if e.GenericPlan {
-		kind |= withGenericPlan
+		texts = &enterTexts[e.PlanMode][1]
 	}
 	if e.Timeout > 0 {
-		b.Queue(enterTexts[kind|withTimeout], id.String(), milliseconds(e.Timeout))
+		b.Queue(texts[1], id.String(), milliseconds(e.Timeout))
 		return
 	}
-	b.Queue(enterTexts[kind], id.String())
+	b.Queue(texts[0], id.String())
 }
 
 // Begin begins and scopes in one round trip. The campaign is a number that was

@@ -26,12 +26,13 @@ type Scope struct {
 	admission    *Admission
 	transactions *database.TxCounters
 	crossingRole string
-	generic      *Scope // whose calls run generic plans; itself where it is that one
+	planMode     database.PlanMode
+	planned      *[len(planModeSQL)]*Scope // this one in every mode
 }
 
 var (
-	_ database.Querier        = (*Scope)(nil)
-	_ database.GenericPlanner = (*Scope)(nil)
+	_ database.Querier   = (*Scope)(nil)
+	_ database.PlanModer = (*Scope)(nil)
 )
 
 // ScopeOption changes how a Scope works.
@@ -58,14 +59,19 @@ func NewScope(pool *pgxpool.Pool, opts ...ScopeOption) *Scope {
 	for _, opt := range opts {
 		opt(s)
 	}
-	generic := *s
-	s.generic, generic.generic = &generic, &generic
+	s.planned = new([len(planModeSQL)]*Scope)
+	for mode := range s.planned {
+		own := *s
+		own.planMode = database.PlanMode(mode)
+		s.planned[mode] = &own
+	}
+	s.planned[s.planMode] = s
 	return s
 }
 
-// GenericPlans returns the scope whose calls have the server run prepared
-// statements by their generic plans. Its transactions are like every other.
-func (s *Scope) GenericPlans() database.Querier { return s.generic }
+// WithPlanMode returns the scope whose calls have the server run prepared
+// statements by these plans. Its transactions are like every other.
+func (s *Scope) WithPlanMode(m database.PlanMode) database.Querier { return s.planned[m] }
 
 // Query runs one statement that returns rows. The rows hold a connection until
 // they are closed or read to their end.
@@ -181,7 +187,7 @@ func (s *Scope) enter(ctx context.Context, m manner) (lease, error) {
 	}
 	return lease{
 		id: id, conn: conn, admitted: admitted,
-		entry: Entry{Timeout: admitted.limits.StatementTimeout, ReadOnly: m.readOnly, GenericPlan: s == s.generic},
+		entry: Entry{Timeout: admitted.limits.StatementTimeout, ReadOnly: m.readOnly, PlanMode: s.planMode},
 	}, nil
 }
 

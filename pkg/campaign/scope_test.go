@@ -145,8 +145,8 @@ func givenBack(t *testing.T, pool *pgxpool.Pool) {
 	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 10*time.Second, time.Millisecond, "a connection was not given back")
 }
 
-// A generic plan is asked for in the call's own round trip, and for nothing after it.
-func TestGenericPlansAreForTheirOwnCalls(t *testing.T) {
+// A plan mode is asked for in the call's own round trip, and for nothing after it.
+func TestAPlanModeIsForItsOwnCalls(t *testing.T) {
 	db := pgtest.New(t)
 	config, err := pgxpool.ParseConfig(db.AppURL)
 	require.NoError(t, err)
@@ -163,22 +163,28 @@ func TestGenericPlansAreForTheirOwnCalls(t *testing.T) {
 		require.NoError(t, q.QueryRow(ctx, sql, []string{"draft"}).Scan(new(int64)))
 		return wire.RoundTrips() - before
 	}
-	plans := func() (custom, generic int) {
+	plans := func() (all [2]int) {
 		require.NoError(t, pool.QueryRow(t.Context(), `
 SELECT p.custom_plans, p.generic_plans
 FROM pg_catalog.pg_prepared_statements AS p
-WHERE p.statement = $1`, sql).Scan(&custom, &generic))
-		return custom, generic
+WHERE p.statement = $1`, sql).Scan(&all[0], &all[1]))
+		return all
 	}
-	read(s) // prepares
-	read(s.GenericPlans())
-	custom, generic := plans()
-	require.Equal(t, []int{1, 1}, []int{custom, generic})
-	require.Equal(t, int64(1), read(s.GenericPlans()))
-	require.Equal(t, int64(1), read(s), "the server does as it likes again")
-	custom, generic = plans()
-	require.Equal(t, []int{2, 2}, []int{custom, generic})
-	require.Same(t, s.GenericPlans(), s.GenericPlans().(*campaign.Scope).GenericPlans())
+	generic, custom := s.WithPlanMode(database.GenericPlan), s.WithPlanMode(database.CustomPlan)
+	for _, q := range []database.Querier{s, generic, custom} {
+		read(q) // prepares
+	}
+	require.Equal(t, [2]int{2, 1}, plans(), "custom and generic ones")
+	for range 6 {
+		require.Equal(t, int64(1), read(generic))
+	}
+	require.Equal(t, [2]int{2, 7}, plans())
+	for range 6 {
+		require.Equal(t, int64(1), read(custom))
+	}
+	require.Equal(t, [2]int{8, 7}, plans())
+	require.Same(t, s, s.WithPlanMode(database.AutoPlan))
+	require.Same(t, s, generic.(*campaign.Scope).WithPlanMode(database.AutoPlan))
 	var mode string
 	require.NoError(t, pool.QueryRow(t.Context(), `SHOW plan_cache_mode`).Scan(&mode))
 	require.Equal(t, "auto", mode)

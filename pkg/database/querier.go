@@ -17,14 +17,6 @@ type Querier interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-// GenericPlanner is a Querier that can have the server run prepared statements by
-// their generic plans. Without that the server takes the generic plan only where
-// it expects it to cost no more than planning for the values of each call:
-// https://www.postgresql.org/docs/18/runtime-config-query.html#GUC-PLAN-CACHE-MODE
-type GenericPlanner interface {
-	GenericPlans() Querier
-}
-
 // InTransaction reports whether q stands on an open transaction, where an error
 // takes the transaction with it. A Querier of another kind than pgx's says so
 // itself, by a method of this name; without one it does not.

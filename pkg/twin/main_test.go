@@ -56,7 +56,7 @@ WHERE id = ANY ($1::bigint[])`,
 SELECT loud
 FROM ovasabi.word
 WHERE id = ANY ($1::bigint[])`,
-		GenericPlan: true,
+		PlanMode: database.GenericPlan,
 	})
 	rename = twin.Declare("test.rename", twin.Pair{
 		Plain: `

@@ -92,7 +92,7 @@ func (b *bench) ways(t *testing.T) map[string]database.Querier {
 
 // The optimised side of a pair that says so runs by its generic plan, the plain
 // side as the server likes, and where there is no scope both do.
-func TestTheOptimisedSideRunsByItsGenericPlan(t *testing.T) {
+func TestTheOptimisedSideIsPlannedAsItsTwinSays(t *testing.T) {
 	b := newBench(t, twin.Options{})
 	config, err := pgxpool.ParseConfig(b.db.AppURL)
 	check(t, err)

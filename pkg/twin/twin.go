@@ -38,12 +38,13 @@ type Pair struct {
 	// an outer query or, where table and column share the name, the whole row, and
 	// that is a wrong answer instead of an error to fall back from.
 	Optimised string
-	// GenericPlan has the optimised side run by its generic plan from the first call
-	// on, where db is a database.GenericPlanner: for a side that no value makes the
-	// server plan better. Left to itself the server takes that plan only where it
-	// expects it to cost no more than one for the values; behind a LIMIT that is a
-	// parameter it expects a tenth of the rows, and plans each call anew.
-	GenericPlan bool
+	// PlanMode is how the optimised side is planned, where db is a database.PlanModer:
+	// by its generic plan where no value makes the server plan better, for its values
+	// where one may. Left to itself the server compares what it expects both to cost.
+	// Behind a LIMIT that is a parameter it expects a tenth of the rows, and between
+	// two bounds that are parameters one row in 200: it goes by neither what it would
+	// save nor what it would cost.
+	PlanMode database.PlanMode
 }
 
 // Twin is a declared pair. It does not change after Declare and is safe for concurrent use.
@@ -73,12 +74,13 @@ func (t *Twin) SQL(s Side) string {
 	return t.pair.Plain
 }
 
+// PlanMode returns how the optimised side is planned.
+func (t *Twin) PlanMode() database.PlanMode { return t.pair.PlanMode }
+
 // planned returns db as the optimised side runs on it.
 func (t *Twin) planned(db database.Querier) database.Querier {
-	if t.pair.GenericPlan {
-		if g, ok := db.(database.GenericPlanner); ok {
-			return g.GenericPlans()
-		}
+	if p, ok := db.(database.PlanModer); ok {
+		return p.WithPlanMode(t.pair.PlanMode)
 	}
 	return db
 }

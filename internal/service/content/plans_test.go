@@ -7,9 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/pgtest/plantest"
 	"github.com/ovasabi/ovasabi/internal/service/content"
-	"github.com/ovasabi/ovasabi/pkg/campaign"
-	"github.com/ovasabi/ovasabi/pkg/twin"
 )
 
 // The plan's FindContentByStatus: one search of idx_content_campaign_skip a status,
@@ -25,9 +24,8 @@ CROSS JOIN generate_series(1, 4000) AS i;`)
 	require.NoError(t, err)
 	_, err = db.Owner(t).Exec(t.Context(), `VACUUM ANALYZE ovasabi.service_content_main`)
 	require.NoError(t, err)
-	s, ctx := campaign.NewScope(db.App(t)), campaign.NewContext(t.Context(), 1)
 	for _, statuses := range [][]string{{"published"}, {"draft", "published"}, {"draft", "review", "published", "archived"}} {
-		p := pgtest.Explain(ctx, t, s, content.ListByStatus.SQL(twin.Optimised), 1, statuses, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), int64(1)<<62, 20, false)
+		p := plantest.Explain(t, db.App(t), 1, content.ListByStatus, 1, statuses, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), int64(1)<<62, 20, false)
 		require.Equal(t, []string{"idx_content_campaign_skip"}, p.Indexes, p.Text)
 		require.Equal(t, len(statuses), p.Searches, p.Text)
 		require.Less(t, p.Buffers, 30*len(statuses), p.Text)

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/repository"
 	"github.com/ovasabi/ovasabi/pkg/twin"
@@ -63,7 +64,7 @@ CROSS JOIN LATERAL (
 ) AS c
 ORDER BY c.created_at DESC, c.id DESC
 LIMIT $5::bigint`,
-	GenericPlan: true,
+	PlanMode: database.GenericPlan,
 }))
 
 func (r contents) getByID(ctx context.Context, campaignID, id int64) (row, error) {

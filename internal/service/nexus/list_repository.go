@@ -48,7 +48,9 @@ ORDER BY e.occurred_at DESC, e.id DESC
 LIMIT $6::bigint`
 )
 
-// listByType reads one ordered range a type, like content.list_by_status.
+// listByType reads one ordered range a type, like content.list_by_status. It is
+// planned for its values: not knowing the times the server takes them for close
+// together, and looks for a rare type among all events.
 var listByType = twin.Declare("nexus.list_by_type", twin.Pair{
 	Plain: `
 SELECT` + rowColumns + `
@@ -70,6 +72,7 @@ CROSS JOIN LATERAL (
 ) AS e
 ORDER BY e.occurred_at DESC, e.id DESC
 LIMIT $6::bigint`,
+	PlanMode: database.CustomPlan,
 })
 
 func (r repository) list(ctx context.Context, campaignID int64, f filter, at pgtype.Timestamptz, id int64, limit int) ([]row, error) {

@@ -14,7 +14,7 @@ import (
 
 // A page by price costs the same in a large campaign as in a small one, wherever
 // it is in the list, and with bounds as without: as the application's role, under
-// row-level security, by a plan for any values.
+// row-level security, planned as it is for the application.
 func TestAPageByPriceCostsTheSameEverywhere(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Owner(t).Exec(t.Context(), `
@@ -37,14 +37,14 @@ ANALYZE ovasabi.service_product_main`)
 		{product.ListNewest, "idx_products_campaign_newest", []any{int64(1) << 62}, []any{14000}, []any{5000}},
 	} {
 		t.Run(order.twin.Name(), func(t *testing.T) {
-			page := func(id campaign.ID, least, most any, place []any) pgtest.Plan {
+			page := func(id campaign.ID, least, most any, place []any) plantest.Plan {
 				args := append([]any{id.Int64(), statuses, false, "", least, most}, place...)
-				return plantest.Explain(t, db.App(t), id, order.twin.SQL(twin.Optimised), append(args, size)...)
+				return plantest.Explain(t, db.App(t), id, order.twin, append(args, size)...)
 			}
 			first := page(1, nil, nil, order.first)
 			require.Contains(t, first.Text, order.index)
 			require.Less(t, first.Buffers, 400, first.Text)
-			for name, p := range map[string]pgtest.Plan{
+			for name, p := range map[string]plantest.Plan{
 				"the first page of a large campaign": page(2, nil, nil, order.first),
 				"a page in the middle of it":         page(2, nil, nil, order.middle),
 				"its last page":                      page(2, nil, nil, order.last),

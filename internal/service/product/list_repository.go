@@ -78,19 +78,16 @@ const (
     )`
 )
 
-// These are planned for their values. A generic plan takes the bounds of the prices
-// for narrow and reads a page of the newest by price: eight times the time of the
-// plain side in ovasabi bench query_response.
 var (
 	// Ids grow with time. The primary key has them in order, whatever the status, and
 	// idx_products_campaign_newest in order within each.
-	listNewest = declareTwin("list_newest",
+	listNewest = declareList("list_newest",
 		listed(`p.id < $7::bigint`, `p.id DESC`, `$8`),
 		listedByStatus(`p.id < $7::bigint`, atLeastHundredths+atMostHundredths, `p.id DESC`, `$8`))
-	listCheapest = declareTwin("list_cheapest",
+	listCheapest = declareList("list_cheapest",
 		listed(`(p.price, p.id) > ($7::numeric, $8::bigint)`, `p.price, p.id`, `$9`),
 		listedByStatus(afterCheaper, atMostHundredths, `p.price_hundredths, p.id`, `$9`))
-	listDearest = declareTwin("list_dearest",
+	listDearest = declareList("list_dearest",
 		listed(`(p.price, p.id) < ($7::numeric, $8::bigint)`, `p.price DESC, p.id DESC`, `$9`),
 		listedByStatus(afterDearer, atLeastHundredths, `p.price_hundredths DESC, p.id DESC`, `$9`))
 )

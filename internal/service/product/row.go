@@ -7,6 +7,7 @@ import (
 
 	productv1 "github.com/ovasabi/ovasabi/api/gen/ovasabi/product/v1"
 	"github.com/ovasabi/ovasabi/internal/service/wire"
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/repository"
 	"github.com/ovasabi/ovasabi/pkg/twin"
@@ -90,6 +91,13 @@ func declare(name string, sql func(withTax string) string) *repository.Declarati
 
 func declareTwin(name, plain, optimised string) *repository.Declaration {
 	return repository.DeclareTwin(twin.Declare("product."+name, twin.Pair{Plain: plain, Optimised: optimised}))
+}
+
+// declareList declares a page of a list between two prices. It is planned for its
+// values: not knowing the prices the server takes them for close together, and sorts
+// all products of a status for a page of the newest.
+func declareList(name, plain, optimised string) *repository.Declaration {
+	return repository.DeclareTwin(twin.Declare("product."+name, twin.Pair{Plain: plain, Optimised: optimised, PlanMode: database.CustomPlan}))
 }
 
 func (r row) message() (*productv1.Product, error) {

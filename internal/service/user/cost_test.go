@@ -13,7 +13,7 @@ import (
 )
 
 // Finding a user, and a page of users, costs the same in a large campaign as in a
-// small one: as the application's role, under row-level security, by a plan for any values.
+// small one: as the application's role, under row-level security, planned as it is for the application.
 func TestFindingAUserCostsTheSameEverywhere(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Owner(t).Exec(t.Context(), `
@@ -24,9 +24,9 @@ FROM (VALUES (1, 4000), (2, 20000)) AS c (id, users)
 CROSS JOIN LATERAL generate_series(1, c.users) AS i;
 ANALYZE ovasabi.service_user_main`)
 	require.NoError(t, err)
-	cost := func(t *testing.T, id campaign.ID, of *twin.Twin, args ...any) pgtest.Plan {
+	cost := func(t *testing.T, id campaign.ID, of *twin.Twin, args ...any) plantest.Plan {
 		t.Helper()
-		return plantest.Explain(t, db.App(t), id, of.SQL(twin.Optimised), append([]any{id.Int64()}, args...)...)
+		return plantest.Explain(t, db.App(t), id, of, append([]any{id.Int64()}, args...)...)
 	}
 	emails := []string{"user5@example.org", "USER3000@example.org", "nobody@example.org"}
 	for _, c := range []struct {
@@ -49,6 +49,6 @@ ANALYZE ovasabi.service_user_main`)
 		})
 	}
 	// What the folded columns are for: the plain side reads every user of the campaign.
-	plain := plantest.Explain(t, db.App(t), 2, user.GetByEmail.SQL(twin.Plain), 2, emails[0])
+	plain := plantest.ExplainPlain(t, db.App(t), 2, user.GetByEmail, 2, emails[0])
 	require.Greater(t, plain.Filtered, 19000, plain.Text)
 }

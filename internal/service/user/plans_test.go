@@ -7,9 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/pgtest/plantest"
 	"github.com/ovasabi/ovasabi/internal/service/user"
-	"github.com/ovasabi/ovasabi/pkg/campaign"
-	"github.com/ovasabi/ovasabi/pkg/twin"
 )
 
 // Who was here last: idx_users_campaign_skip has them in that order.
@@ -25,7 +24,7 @@ CROSS JOIN generate_series(1, 4000) AS i;`)
 	_, err = db.Owner(t).Exec(t.Context(), `VACUUM ANALYZE ovasabi.service_user_main`)
 	require.NoError(t, err)
 	from, until := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	p := pgtest.Explain(campaign.NewContext(t.Context(), 1), t, campaign.NewScope(db.App(t)), user.ListActive.SQL(twin.Optimised), 1, from, until, int64(1)<<62, 20)
+	p := plantest.Explain(t, db.App(t), 1, user.ListActive, 1, from, until, int64(1)<<62, 20)
 	require.Equal(t, []string{"idx_users_campaign_skip"}, p.Indexes, p.Text)
 	require.Equal(t, 1, p.Searches, p.Text)
 	require.NotContains(t, p.Nodes, "Sort", p.Text)

@@ -7,6 +7,7 @@ import (
 
 	userv1 "github.com/ovasabi/ovasabi/api/gen/ovasabi/user/v1"
 	"github.com/ovasabi/ovasabi/internal/service/wire"
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/repository"
 	"github.com/ovasabi/ovasabi/pkg/twin"
@@ -86,7 +87,7 @@ func declareTwin(name, plain, optimised string) *repository.Declaration {
 
 // declareList declares a page of a list, whose plan no value makes better.
 func declareList(name, plain, optimised string) *repository.Declaration {
-	return repository.DeclareTwin(twin.Declare("user."+name, twin.Pair{Plain: plain, Optimised: optimised, GenericPlan: true}))
+	return repository.DeclareTwin(twin.Declare("user."+name, twin.Pair{Plain: plain, Optimised: optimised, PlanMode: database.GenericPlan}))
 }
 
 func (r row) message() (*userv1.User, error) {

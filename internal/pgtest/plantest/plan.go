@@ -1,11 +1,9 @@
-package pgtest
+package plantest
 
 import (
-	"context"
 	"encoding/json"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -38,20 +36,8 @@ type planNode struct {
 	Plans    []planNode `json:"Plans"`
 }
 
-// Explain runs a statement under EXPLAIN, as whoever q is: a campaign's scope is
-// the application's role, under its policies.
-func Explain(ctx context.Context, t testing.TB, q interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}, sql string, args ...any,
-) Plan {
-	t.Helper()
-	var text []byte
-	require.NoError(t, q.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY OFF, FORMAT JSON)\n"+sql, args...).Scan(&text))
-	return ReadPlan(t, text)
-}
-
-// ReadPlan reads what EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) printed.
-func ReadPlan(t testing.TB, text []byte) Plan {
+// read reads what EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) printed.
+func read(t testing.TB, text []byte) Plan {
 	t.Helper()
 	var told []struct{ Plan planNode }
 	require.NoError(t, json.Unmarshal(text, &told))
