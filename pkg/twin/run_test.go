@@ -110,27 +110,34 @@ func TestTheOptimisedSideIsPlannedAsItsTwinSays(t *testing.T) {
 		_, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		check(t, err)
 	}
-	plans := func(side twin.Side) (all [2]int) {
+	plans := func(of *twin.Twin, side twin.Side) (all [2]int) {
 		check(t, app.QueryRow(ctx, `
 SELECT p.custom_plans, p.generic_plans
 FROM pg_catalog.pg_prepared_statements AS p
-WHERE p.statement = $1`, shoutAny.SQL(side)).Scan(&all[0], &all[1]))
+WHERE p.statement = $1`, of.SQL(side)).Scan(&all[0], &all[1]))
 		return all
 	}
 	scope := campaign.NewScope(app)
 	read(scope)
 	read(scope)
-	if got := plans(twin.Optimised); got != [2]int{0, 2} {
+	if got := plans(shoutAny, twin.Optimised); got != [2]int{0, 2} {
 		t.Errorf("the optimised side had %v custom and generic plans, want 0 and 2", got)
 	}
 	read(app)
-	if got := plans(twin.Optimised); got != [2]int{1, 2} {
+	if got := plans(shoutAny, twin.Optimised); got != [2]int{1, 2} {
 		t.Errorf("on the pool the optimised side had %v custom and generic plans, want 1 and 2", got)
 	}
 	b.turn(t, shoutAny, 0)
 	read(scope)
-	if got := plans(twin.Plain); got != [2]int{1, 0} {
+	if got := plans(shoutAny, twin.Plain); got != [2]int{1, 0} {
 		t.Errorf("the plain side had %v custom and generic plans, want 1 and 0", got)
+	}
+	// A twin that says nothing leaves the scope as its caller has it.
+	for range 7 {
+		check(t, words(ctx, b.runner, scope.WithPlanMode(database.CustomPlan), 5))
+	}
+	if got := plans(shout, twin.Optimised); got != [2]int{7, 0} {
+		t.Errorf("a scope that plans for the values had %v custom and generic plans, want 7 and 0", got)
 	}
 }
 

@@ -77,8 +77,11 @@ func (t *Twin) SQL(s Side) string {
 // PlanMode returns how the optimised side is planned.
 func (t *Twin) PlanMode() database.PlanMode { return t.pair.PlanMode }
 
-// planned returns db as the optimised side runs on it.
+// planned returns db as the optimised side runs on it: as it is where the twin says nothing.
 func (t *Twin) planned(db database.Querier) database.Querier {
+	if t.pair.PlanMode == database.AutoPlan {
+		return db
+	}
 	if p, ok := db.(database.PlanModer); ok {
 		return p.WithPlanMode(t.pair.PlanMode)
 	}
@@ -102,8 +105,8 @@ var declared struct {
 // Declare registers a pair under a name such as "content.find_by_status": words
 // of lower-case letters, digits and underscores joined by dots, at least two,
 // 100 characters at most. It is meant for package-level variables and panics on
-// a programming error: a bad name, a name declared before, an empty text, or two
-// sides that are the same.
+// a programming error: a bad name, a name declared before, an empty text, two sides
+// that are the same, or a plan mode that is none.
 func Declare(name string, p Pair) *Twin {
 	switch {
 	case len(name) > longestName || !nameForm.MatchString(name):
@@ -112,6 +115,8 @@ func Declare(name string, p Pair) *Twin {
 		panic(fmt.Sprintf("twin: %s needs both a plain and an optimised text", name))
 	case p.Plain == p.Optimised:
 		panic(fmt.Sprintf("twin: the two sides of %s are the same text", name))
+	case p.PlanMode > database.CustomPlan:
+		panic(fmt.Sprintf("twin: %d, of %s, is no plan mode: take one of database's", p.PlanMode, name))
 	}
 	declared.Lock()
 	defer declared.Unlock()

@@ -28,6 +28,7 @@ func TestDeclareRefuses(t *testing.T) {
 		{"content.find", twin.Pair{Plain: `SELECT 1`}, "needs both"},
 		{"content.find", twin.Pair{Optimised: `SELECT 1`, Plain: " \n"}, "needs both"},
 		{"content.find", twin.Pair{Plain: `SELECT 1`, Optimised: `SELECT 1`}, "the same text"},
+		{"content.find", twin.Pair{Plain: `SELECT 1`, Optimised: `SELECT 2`, PlanMode: 3}, "no plan mode"},
 		{shout.Name(), good, "declared twice, before in github.com/ovasabi/ovasabi/pkg/twin_test"},
 	} {
 		func() {
