@@ -50,9 +50,10 @@ func ingest(ctx context.Context, s *stage) (Scenario, error) {
 	for _, callers := range []int{s.pick(16, 2), s.pick(256, 8)} {
 		p := s.plan(8, fmt.Sprintf("%d senders", callers))
 		p.by = byThroughput
+		// Blocks that take about as long: filling up and running dry weigh alike.
 		f, err := measure(ctx, p, []way{
 			{name: "before", before: w.empty, block: atOnce(callers, s.pick(800, 20), plain), rows: 1},
-			{name: "after", before: w.empty, block: atOnce(callers, s.pick(2000, 20), full), rows: 1},
+			{name: "after", before: w.empty, block: atOnce(callers, s.pick(8000, 20), full), rows: 1},
 		})
 		if err == nil {
 			err = w.kept(ctx, s.pick(2000, 20), full, callers)
