@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/pgtest/plantest"
 	"github.com/ovasabi/ovasabi/internal/wiretap"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
@@ -53,6 +54,14 @@ func two(t *testing.T) (s *campaign.Scope, first, second context.Context, pool *
 		}
 	}
 	return s, first, second, pool
+}
+
+// single is a scope over one connection, on which round trips are counted, and a campaign.
+func single(t *testing.T) (s *campaign.Scope, ctx context.Context, pool *pgxpool.Pool, wire *wiretap.Counter) {
+	t.Helper()
+	pool = pgtest.Single(t, pgtest.New(t).AppURL, func(c *pgxpool.Config) { wire = wiretap.Tap(c.ConnConfig) })
+	s = campaign.NewScope(pool)
+	return s, campaign.NewContext(t.Context(), newCampaign(t, s, "a")), pool, wire
 }
 
 func count(t *testing.T, q database.Querier, ctx context.Context) int {
@@ -147,42 +156,26 @@ func givenBack(t *testing.T, pool *pgxpool.Pool) {
 
 // A plan mode is asked for in the call's own round trip, and for nothing after it.
 func TestAPlanModeIsForItsOwnCalls(t *testing.T) {
-	db := pgtest.New(t)
-	config, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(t, err)
-	config.MaxConns = 1
-	wire := wiretap.Tap(config.ConnConfig)
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	s := campaign.NewScope(pool)
-	ctx := campaign.NewContext(t.Context(), newCampaign(t, s, "a"))
+	s, ctx, pool, wire := single(t)
 	const sql = `SELECT count(*) FROM ovasabi.service_content_main AS c WHERE c.status = ANY ($1::text[])`
 	read := func(q database.Querier) (trips int64) {
 		before := wire.RoundTrips()
 		require.NoError(t, q.QueryRow(ctx, sql, []string{"draft"}).Scan(new(int64)))
 		return wire.RoundTrips() - before
 	}
-	plans := func() (all [2]int) {
-		require.NoError(t, pool.QueryRow(t.Context(), `
-SELECT p.custom_plans, p.generic_plans
-FROM pg_catalog.pg_prepared_statements AS p
-WHERE p.statement = $1`, sql).Scan(&all[0], &all[1]))
-		return all
-	}
 	generic, custom := s.WithPlanMode(database.GenericPlan), s.WithPlanMode(database.CustomPlan)
 	for _, q := range []database.Querier{s, generic, custom} {
 		read(q) // prepares
 	}
-	require.Equal(t, [2]int{2, 1}, plans(), "custom and generic ones")
+	require.Equal(t, plantest.Counts{Custom: 2, Generic: 1}, plantest.Count(t, pool, sql))
 	for range 6 {
 		require.Equal(t, int64(1), read(generic))
 	}
-	require.Equal(t, [2]int{2, 7}, plans())
+	require.Equal(t, plantest.Counts{Custom: 2, Generic: 7}, plantest.Count(t, pool, sql))
 	for range 6 {
 		require.Equal(t, int64(1), read(custom))
 	}
-	require.Equal(t, [2]int{8, 7}, plans())
+	require.Equal(t, plantest.Counts{Custom: 8, Generic: 7}, plantest.Count(t, pool, sql))
 	require.Same(t, s, s.WithPlanMode(database.AutoPlan))
 	require.Same(t, s, generic.(*campaign.Scope).WithPlanMode(database.AutoPlan))
 	var mode string
@@ -305,12 +298,7 @@ func TestAStalePlanIsPlannedAgainUnseen(t *testing.T) {
 // The limits are read by everyone's calls, so a migration of their columns must not refuse them.
 func TestLimitsAreReadThroughAMigration(t *testing.T) {
 	db := pgtest.New(t)
-	config, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(t, err)
-	config.MaxConns = 1
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+	pool := pgtest.Single(t, db.AppURL, nil)
 	id := newCampaign(t, campaign.NewScope(pool), "a")
 	for _, kind := range []string{"bigint", "integer"} {
 		limits, err := campaign.RowLimits{Pool: pool}.Limits(t.Context(), []campaign.ID{id})
@@ -319,21 +307,12 @@ func TestLimitsAreReadThroughAMigration(t *testing.T) {
 		_, err = db.Owner(t).Exec(t.Context(), `ALTER TABLE ovasabi.service_campaign_main ALTER COLUMN max_concurrency TYPE `+kind)
 		require.NoError(t, err)
 	}
-	_, err = campaign.RowLimits{Pool: pool}.Limits(t.Context(), []campaign.ID{id})
+	_, err := campaign.RowLimits{Pool: pool}.Limits(t.Context(), []campaign.ID{id})
 	require.NoError(t, err)
 }
 
 func TestOneScopedCallIsOneRoundTrip(t *testing.T) {
-	db := pgtest.New(t)
-	config, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(t, err)
-	config.MaxConns = 1
-	wire := wiretap.Tap(config.ConnConfig)
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	s := campaign.NewScope(pool)
-	ctx := campaign.NewContext(t.Context(), newCampaign(t, s, "a"))
+	s, ctx, _, wire := single(t)
 	require.Equal(t, 0, count(t, s, ctx)) // prepares
 
 	before := wire.RoundTrips()

@@ -110,13 +110,8 @@ func hasNilReads(s *monitoring.Snapshot) bool {
 func TestCollectionIsOneRoundTrip(t *testing.T) {
 	db := pgtest.New(t)
 	withStatements(t, db)
-	config, err := pgxpool.ParseConfig(db.MonitorURL)
-	require.NoError(t, err)
-	config.MaxConns = 1
-	trips := wiretap.Tap(config.ConnConfig)
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	defer pool.Close()
+	var trips *wiretap.Counter
+	pool := pgtest.Single(t, db.MonitorURL, func(c *pgxpool.Config) { trips = wiretap.Tap(c.ConnConfig) })
 	c := collector(t, pool, monitoring.Options{})
 	for range 8 {
 		_, err := c.Collect(t.Context())
@@ -124,7 +119,7 @@ func TestCollectionIsOneRoundTrip(t *testing.T) {
 	}
 	// Texts of statements that are new to it cost another one: let there be none.
 	before := trips.RoundTrips()
-	_, err = c.Collect(t.Context())
+	_, err := c.Collect(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, trips.RoundTrips()-before)
 	before = trips.RoundTrips()

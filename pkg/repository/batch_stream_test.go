@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
@@ -193,18 +194,14 @@ func TestStreamedBatchIsBoundedAndDoesNotStickWhereBothSidesWrite(t *testing.T) 
 		Name: pgx.Identifier{"ovasabi", "kinds"}, ID: "id", Key: []string{"name"},
 		Columns: []repository.Column{{Name: "name", Type: "text", NotNull: true}},
 	})
-	config, err := pgxpool.ParseConfig(f.AppURL)
-	require.NoError(t, err)
 	largest := 0
-	dial := config.ConnConfig.DialFunc
-	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		return largestWrite{conn, &largest}, err
-	}
-	config.MaxConns = 1
-	pool, err := pgxpool.NewWithConfig(f.one, config)
-	require.NoError(t, err)
-	defer pool.Close()
+	pool := pgtest.Single(t, f.AppURL, func(c *pgxpool.Config) {
+		dial := c.ConnConfig.DialFunc
+		c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			return largestWrite{conn, &largest}, err
+		}
+	})
 
 	const rows, size, chunk = 3000, 10_000, 256 << 10
 	b, err := repository.NewBatch(campaign.NewScope(pool), table, repository.MaxBytes(chunk))

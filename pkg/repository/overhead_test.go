@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/pkg/repository"
 )
 
@@ -24,17 +25,12 @@ var readOne = repository.Declare("overhead.read_one", `SELECT id, slug FROM ovas
 func overhead(t testing.TB) (context.Context, *pgxpool.Pool, repository.Repository) {
 	f := newFixture(t)
 	open := func(statements *repository.PreparedStatementPool) *pgxpool.Pool {
-		config, err := pgxpool.ParseConfig(f.OwnerURL)
-		require.NoError(t, err)
-		config.MaxConns = 1
-		if statements != nil {
-			config.ConnConfig.Tracer = statements
-			config.AfterConnect = statements.AfterConnect
-		}
-		pool, err := pgxpool.NewWithConfig(f.one, config)
-		require.NoError(t, err)
-		t.Cleanup(pool.Close)
-		return pool
+		return pgtest.Single(t, f.OwnerURL, func(c *pgxpool.Config) {
+			if statements != nil {
+				c.ConnConfig.Tracer = statements
+				c.AfterConnect = statements.AfterConnect
+			}
+		})
 	}
 	statements, err := repository.NewPreparedStatementPool()
 	require.NoError(t, err)

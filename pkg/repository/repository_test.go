@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
@@ -142,12 +143,7 @@ func TestRepositoriesPlanAnewAfterAMigration(t *testing.T) {
 	f := newFixture(t)
 	f.exec(t, `CREATE TABLE ovasabi.moving (v integer); INSERT INTO ovasabi.moving VALUES (7); GRANT SELECT ON ovasabi.moving TO ovasabi_app`)
 	moving := repository.Declare("moving.read", `SELECT v FROM ovasabi.moving`)
-	config, err := pgxpool.ParseConfig(f.AppURL)
-	require.NoError(t, err)
-	config.MaxConns = 1
-	pool, err := pgxpool.NewWithConfig(f.one, config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+	pool := pgtest.Single(t, f.AppURL, nil)
 	kinds := map[string]repository.Repository{
 		"base":     repository.NewBaseRepository(pool),
 		"enhanced": repository.NewEnhancedBaseRepository(pool, repository.Enhancements{}),
@@ -331,13 +327,7 @@ func TestMetricsShowWhoWaitsForAConnection(t *testing.T) {
 	f := newFixture(t)
 	metrics, err := repository.NewRepositoryMetrics()
 	require.NoError(t, err)
-	config, err := pgxpool.ParseConfig(f.AppURL)
-	require.NoError(t, err)
-	config.MaxConns = 1
-	config.ConnConfig.Tracer = metrics
-	pool, err := pgxpool.NewWithConfig(f.one, config)
-	require.NoError(t, err)
-	defer pool.Close()
+	pool := pgtest.Single(t, f.AppURL, func(c *pgxpool.Config) { c.ConnConfig.Tracer = metrics })
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics)
 	metrics.WatchPool("small", pool)

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/pgtest/plantest"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
@@ -94,12 +96,7 @@ func (b *bench) ways(t *testing.T) map[string]database.Querier {
 // side as the server likes, and where there is no scope both do.
 func TestTheOptimisedSideIsPlannedAsItsTwinSays(t *testing.T) {
 	b := newBench(t, twin.Options{})
-	config, err := pgxpool.ParseConfig(b.db.AppURL)
-	check(t, err)
-	config.MaxConns = 1
-	app, err := pgxpool.NewWithConfig(t.Context(), config)
-	check(t, err)
-	t.Cleanup(app.Close)
+	app := pgtest.Single(t, b.db.AppURL, nil)
 	id, err := campaign.NewID(1)
 	check(t, err)
 	ctx := campaign.NewContext(t.Context(), id)
@@ -110,33 +107,27 @@ func TestTheOptimisedSideIsPlannedAsItsTwinSays(t *testing.T) {
 		_, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		check(t, err)
 	}
-	plans := func(of *twin.Twin, side twin.Side) (all [2]int) {
-		check(t, app.QueryRow(ctx, `
-SELECT p.custom_plans, p.generic_plans
-FROM pg_catalog.pg_prepared_statements AS p
-WHERE p.statement = $1`, of.SQL(side)).Scan(&all[0], &all[1]))
-		return all
-	}
+	plans := func(of *twin.Twin, side twin.Side) plantest.Counts { return plantest.Count(t, app, of.SQL(side)) }
 	scope := campaign.NewScope(app)
 	read(scope)
 	read(scope)
-	if got := plans(shoutAny, twin.Optimised); got != [2]int{0, 2} {
+	if got := plans(shoutAny, twin.Optimised); got != (plantest.Counts{Custom: 0, Generic: 2}) {
 		t.Errorf("the optimised side had %v custom and generic plans, want 0 and 2", got)
 	}
 	read(app)
-	if got := plans(shoutAny, twin.Optimised); got != [2]int{1, 2} {
+	if got := plans(shoutAny, twin.Optimised); got != (plantest.Counts{Custom: 1, Generic: 2}) {
 		t.Errorf("on the pool the optimised side had %v custom and generic plans, want 1 and 2", got)
 	}
 	b.turn(t, shoutAny, 0)
 	read(scope)
-	if got := plans(shoutAny, twin.Plain); got != [2]int{1, 0} {
+	if got := plans(shoutAny, twin.Plain); got != (plantest.Counts{Custom: 1, Generic: 0}) {
 		t.Errorf("the plain side had %v custom and generic plans, want 1 and 0", got)
 	}
 	// A twin that says nothing leaves the scope as its caller has it.
 	for range 7 {
 		check(t, words(ctx, b.runner, scope.WithPlanMode(database.CustomPlan), 5))
 	}
-	if got := plans(shout, twin.Optimised); got != [2]int{7, 0} {
+	if got := plans(shout, twin.Optimised); got != (plantest.Counts{Custom: 7, Generic: 0}) {
 		t.Errorf("a scope that plans for the values had %v custom and generic plans, want 7 and 0", got)
 	}
 }

@@ -99,13 +99,8 @@ func eventsNamed(prefix string, n int) []*nexusv1.EventRequest {
 
 func TestAFlushIsOneRoundTrip(t *testing.T) {
 	db := newTable(t, 1)
-	config, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(t, err)
-	config.MaxConns = 1
-	counter := wiretap.Tap(config.ConnConfig)
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+	var counter *wiretap.Counter
+	pool := pgtest.Single(t, db.AppURL, func(c *pgxpool.Config) { counter = wiretap.Tap(c.ConnConfig) })
 	p := processor(t, campaign.NewScope(pool), nexus.ProcessorConfig{})
 	require.NoError(t, p.ProcessEvents(inside(t, 1), eventsNamed("warm", 2))) // statements are prepared
 	before := counter.RoundTrips()
