@@ -61,18 +61,10 @@ var actions = map[string]func(c *tenant, key string) error{
 		return wanted(fault.Invalid, c.scope.SendBatch(c.ctx, b).Close())
 	},
 	"batch": func(c *tenant, key string) error {
-		title := c.title()
-		b, err := repository.NewBatch(c.scope, contentRows, repository.OnConflict(repository.Update), repository.MaxRows(2))
-		if err != nil {
-			return err
-		}
-		for _, slug := range []string{key, key + "b", key + "c"} {
-			if err := b.AddRow(slug, title); err != nil {
-				return err
-			}
-			c.rows[slug] = title
-		}
-		return b.Execute(c.ctx)
+		return c.batch(key, repository.MaxRows(2))
+	},
+	"batch over two connections": func(c *tenant, key string) error {
+		return c.batch(key, repository.MaxRows(2), repository.ChunkByChunk(), repository.Connections(2))
 	},
 	"transaction": func(c *tenant, key string) error {
 		title := c.title()
@@ -275,4 +267,20 @@ func wanted(kind fault.Kind, err error) error {
 		return fmt.Errorf("wanted %s, got %w", kind.Error(), err)
 	}
 	return nil
+}
+
+// batch writes three rows through a BatchInserter.
+func (c *tenant) batch(key string, opts ...repository.BatchOption) error {
+	title := c.title()
+	b, err := repository.NewBatch(c.scope, contentRows, append(opts, repository.OnConflict(repository.Update))...)
+	if err != nil {
+		return err
+	}
+	for _, slug := range []string{key, key + "b", key + "c"} {
+		if err := b.AddRow(slug, title); err != nil {
+			return err
+		}
+		c.rows[slug] = title
+	}
+	return b.Execute(c.ctx)
 }

@@ -28,14 +28,15 @@ type BatchInserter interface {
 // campaign is that of the context given to Execute. A Batch is not safe for
 // concurrent use.
 type Batch struct {
-	table    *Table
-	q        database.Querier
-	conflict Conflict
-	chunked  bool
-	rows     int // most rows in one statement, or 0
-	bytes    int // most bytes in one statement
-	copying  copyChoice
-	metrics  *RepositoryMetrics
+	table       *Table
+	q           database.Querier
+	conflict    Conflict
+	chunked     bool
+	connections int // most connections at once, or 0 for one
+	rows        int // most rows in one statement, or 0
+	bytes       int // most bytes in one statement
+	copying     copyChoice
+	metrics     *RepositoryMetrics
 
 	columns  []column
 	sizes    []int32
@@ -126,6 +127,9 @@ func NewBatch(q database.Querier, table *Table, opts ...BatchOption) (*Batch, er
 		if err := opt(b); err != nil {
 			return nil, err
 		}
+	}
+	if b.connections > 1 && !b.chunked {
+		return nil, fault.Field("Connections", "must be 1, or ChunkByChunk must be given too: what several connections write does not commit together")
 	}
 	types := &typeMap{}
 	b.columns = make([]column, len(table.kinds))

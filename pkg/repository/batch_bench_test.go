@@ -87,6 +87,21 @@ func BenchmarkBatchInserter(b *testing.B) {
 	}
 }
 
+// BenchmarkBatchConnections is the same, chunk by chunk over two connections.
+func BenchmarkBatchConnections(b *testing.B) {
+	for _, w := range workloads {
+		for _, n := range []int{1000, 2000, 5000, 20000} {
+			b.Run(fmt.Sprintf("table=%s/rows=%d", w.name, n), func(b *testing.B) {
+				f := newFixture(b)
+				f.exec(b, createNotes)
+				batch, err := repository.NewBatch(f.scope, w.table, repository.ChunkByChunk(), repository.Connections(2))
+				require.NoError(b, err)
+				againstCopy(b, f, w, n, batch)
+			})
+		}
+	}
+}
+
 // BenchmarkBatchCopy is the same for a batch that may COPY: the owner's, with ids.
 func BenchmarkBatchCopy(b *testing.B) {
 	for _, w := range workloads {

@@ -30,8 +30,9 @@ const (
 // transaction, a savepoint keeps that transaction usable. Up to 2,000 rows and
 // 4 MiB take one round trip; more are streamed while the server works.
 //
-// ChunkByChunk: each chunk commits on its own, and refused rows become Rejected.
-// Rows that were not reached because the database went away stay pending.
+// ChunkByChunk: each chunk commits on its own, over one connection or several (see
+// Connections), and refused rows become Rejected. Rows that were not reached
+// because the database went away stay pending.
 //
 // A deadlock, a serialization failure and a plan made stale by a migration are
 // tried again, except inside a caller's transaction. When the connection breaks
@@ -58,9 +59,13 @@ func (b *Batch) Execute(ctx context.Context) error {
 	return err
 }
 
-// chunks splits a selection by rows and by bytes.
+// chunks splits a selection as the batch's options say.
 func (b *Batch) chunks(s selection) []selection {
-	most := b.statementRows()
+	return b.cut(s, b.statementRows())
+}
+
+// cut splits a selection by that many rows, and by bytes.
+func (b *Batch) cut(s selection, most int) []selection {
 	list := make([]selection, 0, s.n/most+1)
 	from, bytes := 0, 0
 	for i := range s.n {
@@ -89,17 +94,21 @@ func (b *Batch) executeChunks(ctx context.Context) error {
 	var rejected []*RowError
 	// Again where a rejected row had superseded one that is good.
 	for rows := b.choose(); rows.n > 0; rows = b.choose() {
-		for _, chunk := range b.chunks(rows) {
-			if err := b.writeChunk(ctx, chunk, &rejected); err != nil {
-				return &BatchError{Rows: rejected, Pending: b.pending, Err: err}
-			}
+		refused, err := b.writeChunks(ctx, rows)
+		rejected = append(rejected, refused...)
+		if err != nil {
+			return chunksError(rejected, b.pending, err)
 		}
 	}
 	if rejected != nil {
-		slices.SortFunc(rejected, func(a, z *RowError) int { return a.Row - z.Row })
-		return &BatchError{Rows: rejected, Pending: b.pending}
+		return chunksError(rejected, b.pending, nil)
 	}
 	return nil
+}
+
+func chunksError(rejected []*RowError, pending int, err error) error {
+	slices.SortFunc(rejected, func(a, z *RowError) int { return a.Row - z.Row })
+	return &BatchError{Rows: rejected, Pending: pending, Err: err}
 }
 
 // writeChunk commits a chunk; where the server refuses it for its data, the
