@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -36,13 +37,30 @@ func (mv *move) build(ctx context.Context) error {
 			return err
 		}
 	}
-	// Statistics for the planner, and a visibility map, from the first query on.
+	return mv.vacuum(ctx)
+}
+
+// vacuum gives the copy statistics for the planner, and a visibility map, from the
+// first query on.
+//
+// What is empty is left out. The planner takes a table that was never vacuumed for
+// one of ten pages, and one that was vacuumed when it was empty for one of none: it
+// then plans sequential scans, which a connection keeps, as generic plans, while the
+// table grows, until autovacuum has come by.
+// Source: table_block_relation_estimate_size in PostgreSQL's src/backend/access/table/tableam.c
+func (mv *move) vacuum(ctx context.Context) error {
 	mv.o.Progress(mv.table.name + ": vacuuming and analyzing the copy")
+	var filled atomic.Bool
 	err := mv.each(ctx, mv.nextLeaves(), func(ctx context.Context, conn *pgx.Conn, leaf string) error {
-		_, err := conn.Exec(ctx, "VACUUM (ANALYZE) "+qualified(nextSchema, leaf))
+		name := qualified(nextSchema, leaf)
+		if pages, err := pagesOf(ctx, conn, name); err != nil || pages == 0 {
+			return err
+		}
+		filled.Store(true)
+		_, err := conn.Exec(ctx, "VACUUM (ANALYZE) "+name)
 		return err
 	})
-	if err == nil && mv.partitions > 0 {
+	if err == nil && mv.partitions > 0 && filled.Load() {
 		_, err = mv.conn.Exec(ctx, "ANALYZE ONLY "+qualified(nextSchema, mv.table.name))
 	}
 	return err

@@ -110,19 +110,28 @@ func (ix tableIndex) createAtOnce(table string) string {
 }
 
 func (mv *move) isSmall(ctx context.Context) (bool, error) {
-	names := make([]string, 0, len(mv.table.partitions)+1)
-	for _, leaf := range mv.table.leaves() {
-		names = append(names, qualified("ovasabi", leaf))
-	}
-	var pages int64
-	err := mv.conn.QueryRow(ctx, `
-SELECT coalesce(sum(pg_catalog.pg_relation_size(leaf::regclass)), 0)::bigint / current_setting('block_size')::bigint
-FROM unnest($1::text[]) AS leaf`, names).Scan(&pages)
 	limit := int64(smallTable)
 	if mv.o.smallTable != nil {
 		limit = *mv.o.smallTable
 	}
+	pages, err := mv.sizeInPages(ctx)
 	return pages < limit, err
+}
+
+// sizeInPages is how large the table is now.
+func (mv *move) sizeInPages(ctx context.Context) (int64, error) {
+	names := make([]string, 0, len(mv.table.partitions)+1)
+	for _, leaf := range mv.table.leaves() {
+		names = append(names, qualified("ovasabi", leaf))
+	}
+	return pagesOf(ctx, mv.conn, names...)
+}
+
+func pagesOf(ctx context.Context, conn *pgx.Conn, tables ...string) (pages int64, err error) {
+	err = conn.QueryRow(ctx, `
+SELECT coalesce(sum(pg_catalog.pg_relation_size(leaf::regclass)), 0)::bigint / current_setting('block_size')::bigint
+FROM unnest($1::text[]) AS leaf`, tables).Scan(&pages)
+	return pages, err
 }
 
 // carrySQL is the functions that repeat a write in the copy. They act as the

@@ -123,16 +123,21 @@ func (mv *move) planSQL(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	pages, err := mv.sizeInPages(ctx)
+	if err != nil {
+		return "", err
+	}
 	next := qualified(nextSchema, mv.table.name)
-	build := []string{"VACUUM (ANALYZE) " + next}
+	var build []string
 	if !small {
-		build = nil
 		for _, ix := range mv.table.indexes[1:] {
 			build = append(build, ix.createAtOnce(next))
 		}
 		for _, fk := range mv.table.foreign {
 			build = append(build, "ALTER TABLE "+next+" ADD CONSTRAINT "+pgx.Identifier{fk.Name}.Sanitize()+" "+fk.Definition)
 		}
+	}
+	if pages > 0 {
 		build = append(build, "VACUUM (ANALYZE) "+next)
 	}
 	var b strings.Builder
