@@ -227,6 +227,11 @@ func (m *Migrator) apply(ctx context.Context, pending []migration, up bool) erro
 	if err := m.repairIndexes(ctx); err != nil {
 		return err
 	}
+	if up {
+		if err := m.renewEmptyKeys(ctx); err != nil {
+			return err
+		}
+	}
 	if err := m.checkpoint(ctx, "record"); err != nil {
 		return err
 	}
