@@ -67,7 +67,7 @@ func bulkInsert(ctx context.Context, s *stage) (Scenario, error) {
 	}
 	found.Cases = append(found.Cases, loading)
 	found.Goals = bulkGoalsOf(found.Cases)
-	found.Note = "Before: a statement a row, all rows in one transaction (its fairest form); a case below commits each row, as a plain repository called in a loop does. pgx_batch sends the same statements in one round trip; pgx_unnest is what somebody writes by hand for this one table. COPY is the floor: it runs as the owner, because PostgreSQL refuses it under row-level security, and returns no ids. Every block meets an empty table with four indexes, three checks and a foreign key, whose cost all ways share. River stores jobs with the event as their arguments in a table of its own."
+	found.Note = "Before: a statement a row, all rows in one transaction (its fairest form); a case below commits each row, as a plain repository called in a loop does. pgx_batch sends the same statements in one round trip; pgx_unnest is what somebody writes by hand for this one table. two_connections is after with its chunks over two connections at once, each committed on its own; below 500 rows it has one. COPY is the floor: it runs as the owner, because PostgreSQL refuses it under row-level security, and returns no ids. Every block meets an empty table with four indexes, three checks and a foreign key, whose cost all ways share. River stores jobs with the event as their arguments in a table of its own."
 	return found, s.drop(ctx, "bulk")
 }
 
@@ -76,17 +76,25 @@ const copyBound = "COPY fills a page at a time (heap_multi_insert) and returns n
 
 // bulkGoalsOf judges the sizes and says what bounds them.
 func bulkGoalsOf(cases []Case) []Goal {
-	share := func(c Case) float64 { return c.Variants["after"].OpsPerS / c.Variants["copy"].OpsPerS }
+	share := func(c Case, of string) float64 { return c.Variants[of].OpsPerS / c.Variants["copy"].OpsPerS }
 	floor := func(c Case) float64 { return c.Variants["before"].Mean / c.Variants["copy"].Mean }
 	small, large, commits := cases[1], cases[2], cases[3]
 	bound := func(c Case) string {
 		return fmt.Sprintf("COPY itself is %s times before: indexes, checks, the foreign key and the commit cost the server the same whichever way the rows come, so that no way of sending them goes much further", figure(floor(c)))
 	}
-	return []Goal{
+	goals := []Goal{
 		atLeast("times the rows a second of before, "+small.Name, small.Ratio, bulkGoal).because(bound(small)),
 		atLeast("times the rows a second of before, "+large.Name, large.Ratio, bulkGoal).because(bound(large)),
 		atLeast("times the rows a second of before, "+commits.Name, commits.Ratio, bulkGoal),
-		atLeast("share of COPY's rows a second, "+small.Name, share(small), copyGoal).because(copyBound),
-		atLeast("share of COPY's rows a second, "+large.Name, share(large), copyGoal).because(copyBound),
+		atLeast("share of COPY's rows a second, "+small.Name, share(small, "after"), copyGoal).because(copyBound),
+		atLeast("share of COPY's rows a second, "+large.Name, share(large, "after"), copyGoal).because(copyBound),
 	}
+	for _, c := range []Case{small, large} {
+		const two = "two_connections"
+		times := c.Variants["before"].Mean / c.Variants[two].Mean
+		goals = append(goals,
+			atLeast("times the rows a second of before, "+c.Name+" over two connections", times, bulkGoal).because(bound(c)),
+			atLeast("share of COPY's rows a second, "+c.Name+" over two connections", share(c, two), copyGoal).because("it has as many processors as the client leaves to the server"))
+	}
+	return goals
 }

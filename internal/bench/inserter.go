@@ -137,7 +137,16 @@ func (w *inserter) unnested(ctx context.Context, rows [][]any) error {
 
 // batched is after: the BatchInserter, with ids.
 func (w *inserter) batched(ctx context.Context, rows [][]any) error {
-	b, err := w.full.repo.NewBatch(eventTable, repository.MaxRows(max(len(rows), repository.DefaultBatchRows)))
+	return w.batch(ctx, rows, repository.MaxRows(max(len(rows), repository.DefaultBatchRows)))
+}
+
+// overTwo is the same chunk by chunk, over two connections at once.
+func (w *inserter) overTwo(ctx context.Context, rows [][]any) error {
+	return w.batch(ctx, rows, repository.ChunkByChunk(), repository.Connections(2))
+}
+
+func (w *inserter) batch(ctx context.Context, rows [][]any, opts ...repository.BatchOption) error {
+	b, err := w.full.repo.NewBatch(eventTable, opts...)
 	if err != nil {
 		return err
 	}
@@ -236,6 +245,7 @@ func (w *inserter) all() []inserted {
 		{"pgx_batch", w.queued, w.owner, ""},
 		{"pgx_unnest", w.unnested, w.owner, ""},
 		{"after", w.batched, w.owner, ""},
+		{"two_connections", w.overTwo, w.owner, ""},
 		{"copy", w.copied, w.owner, ""},
 	}
 	for _, p := range w.peers {

@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,11 @@ import (
 // BenchmarkCallers compares 1,000 callers of ten campaigns on 50 connections with
 // 50 callers, in blocks in turn: throughput, and how evenly the calls fell on the
 // campaigns. The same is done through a pipeline, which is for reads, and on the
-// bare pool, to tell what of the difference is Go's and pgx's.
+// bare pool, to tell what of the difference is Go's and pgx's; and with writes.
+const writeOne = `
+INSERT INTO ovasabi.service_content_main (campaign_id, slug, title)
+VALUES ($1, $2, 'a title')`
+
 func BenchmarkCallers(b *testing.B) {
 	db := pgtest.New(b)
 	config, err := pgxpool.ParseConfig(db.AppURL)
@@ -49,8 +54,21 @@ RETURNING id`)
 		return err
 	}))
 
+	var written atomic.Int64
+	read := func(ctx context.Context, q database.Querier, id int64) error {
+		rows, err := q.Query(ctx, readOne, id, 1)
+		if err == nil {
+			rows.Close()
+			err = rows.Err()
+		}
+		return err
+	}
+	write := func(ctx context.Context, q database.Querier, id int64) error {
+		_, err := q.Exec(ctx, writeOne, id, strconv.FormatInt(written.Add(1), 10))
+		return err
+	}
 	// calls runs the callers for a while and returns calls a second, and the least and the most of a campaign.
-	calls := func(callers int, q database.Querier) (rate float64, least, most int64) {
+	calls := func(callers int, q database.Querier, call func(context.Context, database.Querier, int64) error) (rate float64, least, most int64) {
 		counts := make([]atomic.Int64, len(ids))
 		until := time.Now().Add(400 * time.Millisecond)
 		var group sync.WaitGroup
@@ -60,12 +78,7 @@ RETURNING id`)
 			ctx := campaign.NewContext(b.Context(), campaign.ID(ids[n]))
 			group.Go(func() {
 				for time.Now().Before(until) {
-					rows, err := q.Query(ctx, readOne, ids[n], 1)
-					if err == nil {
-						rows.Close()
-						err = rows.Err()
-					}
-					if err != nil {
+					if err := call(ctx, q, ids[n]); err != nil {
 						b.Error(err)
 						return
 					}
@@ -84,23 +97,28 @@ RETURNING id`)
 		}
 		return float64(total) / took.Seconds(), least, most
 	}
-	calls(50, scope) // prepares every connection
-	calls(50, pool)
-	var few, many, together, bareFew, bareMany []float64
+	calls(50, scope, read) // prepares every connection
+	calls(50, scope, write)
+	calls(50, pool, read)
+	var few, many, together, bareFew, bareMany, fewWrites, manyWrites []float64
 	var least, most, leastTogether, mostTogether int64
 	for b.Loop() {
-		rate, _, _ := calls(50, scope)
+		rate, _, _ := calls(50, scope, read)
 		few = append(few, rate)
-		rate, l, m := calls(1000, scope)
+		rate, l, m := calls(1000, scope, read)
 		many = append(many, rate)
 		least, most = least+l, most+m
-		rate, l, m = calls(1000, pipeline)
+		rate, l, m = calls(1000, pipeline, read)
 		together = append(together, rate)
 		leastTogether, mostTogether = leastTogether+l, mostTogether+m
-		rate, _, _ = calls(50, pool)
+		rate, _, _ = calls(50, pool, read)
 		bareFew = append(bareFew, rate)
-		rate, _, _ = calls(1000, pool)
+		rate, _, _ = calls(1000, pool, read)
 		bareMany = append(bareMany, rate)
+		rate, _, _ = calls(50, scope, write)
+		fewWrites = append(fewWrites, rate)
+		rate, _, _ = calls(1000, scope, write)
+		manyWrites = append(manyWrites, rate)
 	}
 	sum := func(all []float64) (s float64) {
 		for _, v := range all {
@@ -113,6 +131,7 @@ RETURNING id`)
 	b.ReportMetric(sum(together)/sum(few), "pipeline-1000/50")
 	b.ReportMetric(float64(mostTogether)/float64(leastTogether), "pipeline-most/least-campaign")
 	b.ReportMetric(sum(bareMany)/sum(bareFew), "bare-pool-1000/50")
+	b.ReportMetric(sum(manyWrites)/sum(fewWrites), "writes-1000/50")
 	b.ReportMetric(float64(most)/float64(least), "most/least-campaign")
 	b.ReportMetric(0, "ns/op")
 }
