@@ -47,7 +47,7 @@ func (mv *move) build(ctx context.Context) error {
 // one of ten pages, and one that was vacuumed when it was empty for one of none: it
 // then plans sequential scans, which a connection keeps, as generic plans, while the
 // table grows, until autovacuum has come by.
-// Source: table_block_relation_estimate_size in PostgreSQL's src/backend/access/table/tableam.c
+// Source: table_block_relation_estimate_size in PostgreSQL's src/backend/access/table/tableam.c.
 func (mv *move) vacuum(ctx context.Context) error {
 	mv.o.Progress(mv.table.name + ": vacuuming and analyzing the copy")
 	var filled atomic.Bool

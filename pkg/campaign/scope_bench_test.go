@@ -101,7 +101,7 @@ func readInTurn(b *testing.B, times [][]time.Duration, ways []func() pgx.Row) {
 
 // plainRead is a read in a transaction that is begun and scoped by hand.
 type plainRead struct {
-	ctx     context.Context //nolint:containedctx // of the one call
+	ctx     context.Context
 	app     *pgxpool.Pool
 	id, row int64
 }
