@@ -12,16 +12,20 @@ import (
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 )
 
-// BenchmarkEvents loads generated events of 8 campaigns into empty tables.
+// BenchmarkEvents loads generated events into empty tables.
 func BenchmarkEvents(b *testing.B) {
-	var lines bytes.Buffer
-	const n = 50_000
-	for i := range n {
-		writeEvent(&lines, fmt.Sprintf("bench/%d", i%8), i)
+	for _, campaigns := range []int{1, 8} {
+		b.Run(fmt.Sprintf("campaigns=%d", campaigns), func(b *testing.B) {
+			var lines bytes.Buffer
+			const n = 50_000
+			for i := range n {
+				writeEvent(&lines, fmt.Sprintf("bench/%d", i%campaigns), i)
+			}
+			benchmarkEvents(b, n, func() []load.Input {
+				return []load.Input{load.Reader("generated", bytes.NewReader(lines.Bytes()))}
+			})
+		})
 	}
-	benchmarkEvents(b, n, func() []load.Input {
-		return []load.Input{load.Reader("generated", bytes.NewReader(lines.Bytes()))}
-	})
 }
 
 // BenchmarkSharedEvents loads the real events into empty tables.

@@ -61,7 +61,8 @@ type Options struct {
 	Rejects io.Writer
 	// BatchRows is how many rows one statement carries. 1 to 100,000; defaults to 1000.
 	BatchRows int
-	// Writers is how many campaigns are written to at once, each on a connection.
+	// Writers is how many batches are written at once, of one campaign or several, each
+	// on a connection.
 	// 1 to 64; defaults to 2.
 	Writers int
 	// MaxLineBytes is the longest line that is read whole; a longer one is rejected.

@@ -64,8 +64,8 @@ func TestALoadThatWasBrokenOffIsFinishedByTheSameCommand(t *testing.T) {
 	}
 }
 
-// The cancel comes while a statement waits for a lock: the load waits for the
-// statement, and counts it.
+// The cancel comes while two statements of the campaign wait for a lock: the load
+// waits for them, and counts them.
 func TestAStatementUnderWayIsFinished(t *testing.T) {
 	db := pgtest.New(t)
 	scope := campaign.NewScope(db.App(t))
@@ -84,10 +84,10 @@ func TestAStatementUnderWayIsFinished(t *testing.T) {
 	go func() {
 		var err error
 		s, err = load.Run(ctx, scope, []load.Input{load.Reader("test", strings.NewReader(events("/a", 1_000)))},
-			load.Options{Kind: load.Events, CampaignField: "source", BatchRows: 100})
+			load.Options{Kind: load.Events, CampaignField: "source", BatchRows: 100, Writers: 2})
 		done <- err
 	}()
-	for waiting := 0; waiting == 0; time.Sleep(5 * time.Millisecond) {
+	for waiting := 0; waiting < 2; time.Sleep(5 * time.Millisecond) {
 		if err := db.Owner(t).QueryRow(deadline(t), `
 SELECT count(*)
 FROM pg_stat_activity AS a
@@ -104,9 +104,9 @@ WHERE a.datname = current_database() AND a.usename = 'ovasabi_app' AND a.wait_ev
 	if err := blocker.Rollback(deadline(t)); err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, <-done, fault.Canceled, "after 100 lines")
-	wantCounts(t, s, 100, 100, 0, 0)
-	if n := count(t, db, "service_event"); n != 100 {
+	wantFault(t, <-done, fault.Canceled, "after 200 lines")
+	wantCounts(t, s, 200, 200, 0, 0)
+	if n := count(t, db, "service_event"); n != 200 {
 		t.Errorf("%d rows", n)
 	}
 }

@@ -30,7 +30,7 @@ func newRouter(scope *campaign.Scope, o Options, started time.Time) *router {
 		o: o, scope: scope,
 		resolver: newResolver(scope, o.CampaignField),
 		rejects:  newRejects(o.Rejects),
-		shelf:    newShelf(o.BatchRows, o.BufferBytes),
+		shelf:    newShelf(o.BatchRows, o.BufferBytes, uniquesOf(o.Kind)),
 		tally:    tally{started: started, campaigns: map[campaign.ID]struct{}{}},
 		reader:   &reader{most: o.MaxLineBytes},
 	}

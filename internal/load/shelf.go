@@ -2,32 +2,40 @@ package load
 
 import (
 	"container/heap"
+	"slices"
 
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 )
 
 // shelf holds the rows that wait to be written, by campaign.
 //
-// A campaign's rows leave in their order and in one flush at a time. They leave
-// when they fill a batch; when the shelf is full, which is judged by bytes over
-// all campaigns, the largest campaign leaves first. So many campaigns that take
-// turns make batches as large as memory allows, and never more than it allows.
+// A campaign's rows leave in their order. They leave when they fill a batch; when
+// the shelf is full, which is judged by bytes over all campaigns, the largest
+// campaign leaves first. So many campaigns that take turns make batches as large as
+// memory allows, and never more than it allows.
+//
+// Several flushes of one campaign may be under way, but never two that have a unique
+// value in common: the later one waits for the earlier, so that of two lines the
+// earlier is kept.
 type shelf struct {
 	batchRows int
 	most      int // bytes
 	bytes     int // of all rows here and under way
+	// uniques are the values of a row that no other row of its campaign may have.
+	uniques   func(*row) []string
 	campaigns map[campaign.ID]*pile
 	idle      pileHeap // those with rows, and none under way
-	ready     []*pile  // idle ones that fill a batch, first come first
+	ready     []*pile  // those that fill a batch and need not wait, first come first
 }
 
 type pile struct {
 	campaign campaign.ID
 	rows     []*row
 	bytes    int
-	busy     bool
-	place    int // in the heap, -1 when not there
-	queued   bool
+	underWay []*flush
+	place    int  // in the heap, -1 when not there
+	queued   bool // in ready
+	held     bool // its first row waits for what is under way
 }
 
 // flush is a batch of one campaign, and what became of it.
@@ -35,6 +43,7 @@ type flush struct {
 	campaign campaign.ID
 	rows     []*row
 	bytes    int
+	taken    map[string]struct{} // the rows' unique values, once somebody has asked
 
 	accepted, duplicates int64
 	rejections           []Rejection
@@ -44,8 +53,8 @@ type flush struct {
 // batchBytes is how many bytes of one campaign are written together.
 const batchBytes = 4 << 20
 
-func newShelf(batchRows, most int) *shelf {
-	return &shelf{batchRows: batchRows, most: most, campaigns: map[campaign.ID]*pile{}}
+func newShelf(batchRows, most int, uniques func(*row) []string) *shelf {
+	return &shelf{batchRows: batchRows, most: most, uniques: uniques, campaigns: map[campaign.ID]*pile{}}
 }
 
 // full says that nothing more should be put here.
@@ -65,15 +74,17 @@ func (s *shelf) add(id campaign.ID, r *row) {
 
 // sort puts the pile where take looks for it.
 func (s *shelf) sort(p *pile) {
-	if p.busy || len(p.rows) == 0 {
+	if len(p.rows) == 0 {
 		return
 	}
-	if p.place < 0 {
-		heap.Push(&s.idle, p)
-	} else {
-		heap.Fix(&s.idle, p.place)
+	if len(p.underWay) == 0 {
+		if p.place < 0 {
+			heap.Push(&s.idle, p)
+		} else {
+			heap.Fix(&s.idle, p.place)
+		}
 	}
-	if !p.queued && (len(p.rows) >= s.batchRows || p.bytes >= batchBytes) {
+	if !p.queued && !p.held && (len(p.rows) >= s.batchRows || p.bytes >= batchBytes) {
 		p.queued = true
 		s.ready = append(s.ready, p)
 	}
@@ -81,35 +92,73 @@ func (s *shelf) sort(p *pile) {
 
 // take returns a batch to write now, or nil. At the end of the input everything goes.
 func (s *shelf) take(end bool) *flush {
-	var p *pile
-	switch {
-	case len(s.ready) > 0:
-		p, s.ready = s.ready[0], s.ready[1:]
-	case s.idle.Len() > 0 && (end || s.full()):
-		p = s.idle.piles[0]
-	default:
-		return nil
+	for {
+		var p *pile
+		switch {
+		case len(s.ready) > 0:
+			p, s.ready = s.ready[0], s.ready[1:]
+			p.queued = false
+		case s.idle.Len() > 0 && (end || s.full()):
+			p = s.idle.piles[0]
+		default:
+			return nil
+		}
+		if f := s.flush(p); f != nil {
+			return f
+		}
+		p.held = true // until a flush of it comes back
 	}
-	heap.Remove(&s.idle, p.place)
-	p.busy, p.queued = true, false
+}
+
+// flush takes the first rows of the pile, up to one that must wait, or none.
+func (s *shelf) flush(p *pile) *flush {
 	f := &flush{campaign: p.campaign}
 	n := 0
-	for n < len(p.rows) && n < s.batchRows && (n == 0 || f.bytes+p.rows[n].bytes <= batchBytes) {
+	for n < len(p.rows) && n < s.batchRows && (n == 0 || f.bytes+p.rows[n].bytes <= batchBytes) && !s.mustWait(p, p.rows[n]) {
 		f.bytes += p.rows[n].bytes
 		n++
+	}
+	if n == 0 {
+		return nil
 	}
 	f.rows = p.rows[:n:n]
 	p.rows = append([]*row(nil), p.rows[n:]...)
 	p.bytes -= f.bytes
+	if p.place >= 0 {
+		heap.Remove(&s.idle, p.place)
+	}
+	p.underWay = append(p.underWay, f)
+	s.sort(p)
 	return f
+}
+
+// mustWait reports whether a row that is under way has a unique value of this one.
+func (s *shelf) mustWait(p *pile, r *row) bool {
+	for _, f := range p.underWay {
+		if f.taken == nil {
+			f.taken = make(map[string]struct{}, len(f.rows))
+			for _, r := range f.rows {
+				for _, v := range s.uniques(r) {
+					f.taken[v] = struct{}{}
+				}
+			}
+		}
+		for _, v := range s.uniques(r) {
+			if _, taken := f.taken[v]; taken {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // back takes note that a batch is no longer under way.
 func (s *shelf) back(f *flush) {
 	s.bytes -= f.bytes
 	p := s.campaigns[f.campaign]
-	p.busy = false
-	if len(p.rows) == 0 {
+	p.underWay = slices.DeleteFunc(p.underWay, func(one *flush) bool { return one == f })
+	p.held = false
+	if len(p.rows) == 0 && len(p.underWay) == 0 {
 		delete(s.campaigns, f.campaign)
 		return
 	}

@@ -1,6 +1,9 @@
 package load
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ovasabi/ovasabi/pkg/repository"
@@ -23,6 +26,26 @@ var tables = map[Kind]*repository.Table{
 		required("event_id", "text"), required("event_type", "text"), required("entity_id", "text"),
 		repository.Column{Name: "occurred_at", Type: "timestamptz", Default: "now()"},
 		required("metadata", "jsonb"), required("payload", "jsonb")),
+}
+
+// uniqueColumns are the columns that must be unique in a campaign, by their place
+// among the kind's values: the key, and for users the username.
+var uniqueColumns = map[Kind][]int{Content: {0}, Users: {0, 1}, Products: {0}, Events: {0}}
+
+// uniquesOf returns a row's values in those columns. Letters count as the same in
+// either case, as they do for some of the columns: two rows that differ may then
+// wait for each other, and rows that are equal always do.
+func uniquesOf(k Kind) func(*row) []string {
+	columns := uniqueColumns[k]
+	return func(r *row) []string {
+		values := make([]string, 0, len(columns))
+		for n, c := range columns {
+			if text, ok := r.values[c].(string); ok {
+				values = append(values, strconv.Itoa(n)+strings.ToLower(text))
+			}
+		}
+		return values
+	}
 }
 
 // table declares no ID: a load returns none, and the server need not send them.
