@@ -25,11 +25,10 @@ WHERE c.campaign_id = $1
 // read by raw pgx as the owner and against the plain way (BEGIN, set_config, the
 // read, COMMIT): blocks of calls in turn, so that each meets its backend warm.
 //
-// A round trip wakes an idle processor or does not, as the two ends happen to be
-// placed, and a connection mostly stays with one of them: 24 µs or 57 µs for the very
-// same raw read. So every round has connections of its own, and beside the ratio of
-// the medians of all calls stands that of their tenth percentiles, which compares
-// calls that woke nobody.
+// What a round trip costs depends on the processors that its two ends happen to run
+// on, and a connection mostly stays with them: 24 µs or 57 µs for the very same raw
+// read. So every round has connections of its own, and beside the ratio of the medians
+// of all calls stands that of their tenth percentiles, which compares like with like.
 func BenchmarkScopedRead(b *testing.B) {
 	db := pgtest.New(b)
 	s := campaign.NewScope(db.App(b))
