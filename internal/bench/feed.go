@@ -139,9 +139,8 @@ func (r *readers) whereTimeGoes(ctx context.Context, calls []call) (spent, error
 		if !ok {
 			return s, fault.New(fault.Internal, "%s is no twin", c.read.name)
 		}
-		text := t.SQL(twin.Optimised)
-		texts = append(texts, text)
-		e, err := explain(in(ctx, c.id), r.f.scope, text, c.args)
+		texts = append(texts, t.SQL(twin.Optimised))
+		e, err := r.f.explain(ctx, c, twin.Optimised)
 		if err != nil {
 			return s, err
 		}

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -90,13 +89,9 @@ func (x *indexSides) onServer(f *fullSide, side twin.Side, n int, calls []call) 
 		var s sample
 		for i := range n {
 			c := calls[(round*n+i)%len(calls)]
-			text := c.read.plain
-			if t, ok := twin.Lookup(c.read.twin); ok {
-				text = t.SQL(side)
-			}
-			e, err := explain(in(ctx, c.id), f.scope, text, c.args)
+			e, err := f.explain(ctx, c, side)
 			if err != nil {
-				return s, fmt.Errorf("explain %s: %w", c.read.name, err)
+				return s, err
 			}
 			took := time.Duration(e.running * float64(time.Millisecond))
 			s.took = append(s.took, took)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -203,62 +202,13 @@ func compare(ctx context.Context, p *plainSide, f *fullSide, calls []call) error
 	return nil
 }
 
-// explained is what the server says about one execution.
-type explained struct {
-	buffers  float64 // found in shared memory or read
-	searches float64 // of indexes
-	planning float64 // ms
-	running  float64 // ms
-	rows     float64
-}
-
-type planNode struct {
-	Hit      float64    `json:"Shared Hit Blocks"`
-	Read     float64    `json:"Shared Read Blocks"`
-	Searches float64    `json:"Index Searches"`
-	Rows     float64    `json:"Actual Rows"`
-	Loops    float64    `json:"Actual Loops"`
-	Plans    []planNode `json:"Plans"`
-}
-
-func (n planNode) searches() float64 {
-	total := n.Searches
-	for _, child := range n.Plans {
-		total += child.searches()
-	}
-	return total
-}
-
-type querier interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
-// explain runs the text and asks the server what it did.
-func explain(ctx context.Context, q querier, text string, args []any) (explained, error) {
-	var all []struct {
-		Plan     planNode `json:"Plan"`
-		Planning float64  `json:"Planning Time"`
-		Running  float64  `json:"Execution Time"`
-	}
-	err := q.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY, FORMAT JSON)\n"+text, args...).Scan(&all)
-	if err != nil {
-		return explained{}, fault.FromPostgres(err)
-	}
-	p := all[0].Plan
-	return explained{p.Hit + p.Read, p.searches(), all[0].Planning, all[0].Running, p.Rows}, nil
-}
-
 // buffersOf is the mean of the pages that the calls touch, one side of each.
 func buffersOf(ctx context.Context, f *fullSide, calls []call, side twin.Side) (float64, error) {
 	total := 0.0
 	for _, c := range calls {
-		text := c.read.plain
-		if t, ok := twin.Lookup(c.read.twin); ok && side == twin.Optimised {
-			text = t.SQL(twin.Optimised)
-		}
-		e, err := explain(in(ctx, c.id), f.scope, text, c.args)
+		e, err := f.explain(ctx, c, side)
 		if err != nil {
-			return 0, fmt.Errorf("explain %s: %w", c.read.name, err)
+			return 0, err
 		}
 		total += e.buffers
 	}
