@@ -41,13 +41,13 @@ func Connections(n int) BatchOption {
 // refused, in no order. Once a chunk fails for another reason no further one is
 // begun; those under way are finished, so that their outcome is known.
 func (b *Batch) writeChunks(ctx context.Context, rows selection) (rejected []*RowError, err error) {
-	if _, err := b.mayCopy(ctx, b.q); err != nil { // asked once, for all writers
-		return nil, err
-	}
 	chunks := b.chunks(rows)
 	connections := b.atOnce(rows.n, len(chunks))
 	if connections > 1 {
 		chunks = b.cut(rows, evenRows(rows.n, b.statementRows(), connections))
+		if _, err := b.mayCopy(ctx, b.q); err != nil { // asked once, for all of them
+			return nil, err
+		}
 	}
 	var next atomic.Int64
 	var failed atomic.Bool
@@ -74,6 +74,7 @@ func (b *Batch) writeChunks(ctx context.Context, rows selection) (rejected []*Ro
 	others.Wait()
 	for _, w := range writers {
 		b.pending += w.batch.pending
+		b.rights = w.batch.rights
 		rejected = append(rejected, w.rejected...)
 		if err == nil {
 			err = w.err
