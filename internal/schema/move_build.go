@@ -49,14 +49,15 @@ func (mv *move) build(ctx context.Context) error {
 // table grows, until autovacuum has come by.
 // Source: table_block_relation_estimate_size in PostgreSQL's src/backend/access/table/tableam.c.
 func (mv *move) vacuum(ctx context.Context) error {
-	mv.o.Progress(mv.table.name + ": vacuuming and analyzing the copy")
 	var filled atomic.Bool
 	err := mv.each(ctx, mv.nextLeaves(), func(ctx context.Context, conn *pgx.Conn, leaf string) error {
 		name := qualified(nextSchema, leaf)
 		if pages, err := pagesOf(ctx, conn, name); err != nil || pages == 0 {
 			return err
 		}
-		filled.Store(true)
+		if filled.CompareAndSwap(false, true) {
+			mv.o.Progress(mv.table.name + ": vacuuming and analyzing the copy")
+		}
 		_, err := conn.Exec(ctx, "VACUUM (ANALYZE) "+name)
 		return err
 	})
