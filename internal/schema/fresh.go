@@ -48,16 +48,12 @@ ORDER BY 1`
 //
 // A table that somebody has locked is in use, and left as it is.
 func (m *Migrator) renewEmptyKeys(ctx context.Context) error {
+	type primaryKey struct{ Table, Name, Definition string }
+	keys, err := query[primaryKey](ctx, m.db, olderKeySQL)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
 	return m.session(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, olderKeySQL)
-		if err != nil {
-			return migrationFault(err)
-		}
-		type primaryKey struct{ Table, Name, Definition string }
-		keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[primaryKey])
-		if err != nil {
-			return migrationFault(err)
-		}
 		for _, k := range keys {
 			table, name := qualified("ovasabi", k.Table), pgx.Identifier{k.Name}.Sanitize()
 			err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {

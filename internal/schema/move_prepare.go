@@ -28,11 +28,11 @@ func (mv *move) prepare(ctx context.Context, shape string) error {
 	}
 	mv.o.Progress(fmt.Sprintf("%s: making the copy", mv.table.name))
 	return mv.inTx(ctx, "making the copy", func(tx pgx.Tx) error {
-		statements, err := mv.prepareSQL(ctx)
+		pages, err := mv.sizeInPages(ctx)
 		if err != nil {
 			return err
 		}
-		if err := execAll(ctx, tx, statements...); err != nil {
+		if err := execAll(ctx, tx, mv.prepareSQL(pages)...); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO ovasabi.schema_move (table_name, shape, stage) VALUES ($1, $2, $3)`, mv.table.name, shape, string(stageCopy)); err != nil {
@@ -44,12 +44,8 @@ func (mv *move) prepare(ctx context.Context, shape string) error {
 
 // prepareSQL makes the copy, without a lock that others notice, and then the
 // triggers: from their lock to the commit are milliseconds.
-func (mv *move) prepareSQL(ctx context.Context) ([]string, error) {
-	small, err := mv.isSmall(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(mv.copySQL(small), mv.carrySQL(), mv.triggerSQL()), nil
+func (mv *move) prepareSQL(pages int64) []string {
+	return slices.Concat(mv.copySQL(mv.isSmall(pages)), mv.carrySQL(), mv.triggerSQL())
 }
 
 // copySQL makes the copy: empty, and for a small table with all of its indexes.
@@ -109,13 +105,11 @@ func (ix tableIndex) createAtOnce(table string) string {
 	return "CREATE " + unique + "INDEX " + name + " ON " + table + " " + ix.Rest
 }
 
-func (mv *move) isSmall(ctx context.Context) (bool, error) {
-	limit := int64(smallTable)
+func (mv *move) isSmall(pages int64) bool {
 	if mv.o.smallTable != nil {
-		limit = *mv.o.smallTable
+		return pages < *mv.o.smallTable
 	}
-	pages, err := mv.sizeInPages(ctx)
-	return pages < limit, err
+	return pages < smallTable
 }
 
 // sizeInPages is how large the table is now.

@@ -115,21 +115,13 @@ func withPartitions(text string, partitions int) string {
 // planSQL is a move's statements for the table as it is now. What the steps before
 // it add to the table is moved as well.
 func (mv *move) planSQL(ctx context.Context) (string, error) {
-	prepare, err := mv.prepareSQL(ctx)
-	if err != nil {
-		return "", err
-	}
-	small, err := mv.isSmall(ctx)
-	if err != nil {
-		return "", err
-	}
 	pages, err := mv.sizeInPages(ctx)
 	if err != nil {
 		return "", err
 	}
 	next := qualified(nextSchema, mv.table.name)
 	var build []string
-	if !small {
+	if !mv.isSmall(pages) {
 		for _, ix := range mv.table.indexes[1:] {
 			build = append(build, ix.createAtOnce(next))
 		}
@@ -148,7 +140,7 @@ func (mv *move) planSQL(ctx context.Context) (string, error) {
 		}
 	}
 	part(fmt.Sprintf("move ovasabi.%s into a copy and give the copy its name", mv.table.name))
-	part("prepare, in one transaction", prepare...)
+	part("prepare, in one transaction", mv.prepareSQL(pages)...)
 	part("copy, page by page", "WITH RECURSIVE seen AS ("+fmt.Sprintf(mv.copyBatchSQL(), qualified("ovasabi", mv.table.leaves()[0]), 0, firstBatch)+")\nSELECT seen.rows FROM seen")
 	part("build, CONCURRENTLY and partition by partition; foreign keys NOT VALID, then VALIDATE", build...)
 	part("wait for the transactions that are open then, and compare every row")

@@ -32,19 +32,15 @@ func (m *Migrator) repairIndexes(ctx context.Context) error {
 	if err := m.db.QueryRowContext(ctx, `SELECT to_regclass('ovasabi.schema_object') IS NOT NULL`).Scan(&recorded); err != nil || !recorded {
 		return migrationFault(err)
 	}
+	type broken struct {
+		Name string
+		Half bool
+	}
+	all, err := query[broken](ctx, m.db, ourInvalidSQL)
+	if err != nil || len(all) == 0 {
+		return err
+	}
 	return m.session(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, ourInvalidSQL)
-		if err != nil {
-			return migrationFault(err)
-		}
-		type broken struct {
-			Name string
-			Half bool
-		}
-		all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[broken])
-		if err != nil {
-			return migrationFault(err)
-		}
 		for _, ix := range all {
 			statement := "REINDEX INDEX CONCURRENTLY "
 			if ix.Half {
