@@ -35,7 +35,6 @@ type pile struct {
 	underWay []*flush
 	place    int  // in the heap, -1 when not there
 	queued   bool // in ready
-	held     bool // its first row waits for what is under way
 }
 
 // flush is a batch of one campaign, and what became of it.
@@ -84,7 +83,7 @@ func (s *shelf) sort(p *pile) {
 			heap.Fix(&s.idle, p.place)
 		}
 	}
-	if !p.queued && !p.held && (len(p.rows) >= s.batchRows || p.bytes >= batchBytes) {
+	if !p.queued && (len(p.rows) >= s.batchRows || p.bytes >= batchBytes) {
 		p.queued = true
 		s.ready = append(s.ready, p)
 	}
@@ -105,8 +104,7 @@ func (s *shelf) take(end bool) *flush {
 		}
 		if f := s.flush(p); f != nil {
 			return f
-		}
-		p.held = true // until a flush of it comes back
+		} // else its first row waits for what is under way
 	}
 }
 
@@ -134,6 +132,10 @@ func (s *shelf) flush(p *pile) *flush {
 
 // mustWait reports whether a row that is under way has a unique value of this one.
 func (s *shelf) mustWait(p *pile, r *row) bool {
+	if len(p.underWay) == 0 {
+		return false
+	}
+	values := s.uniques(r)
 	for _, f := range p.underWay {
 		if f.taken == nil {
 			f.taken = make(map[string]struct{}, len(f.rows))
@@ -143,7 +145,7 @@ func (s *shelf) mustWait(p *pile, r *row) bool {
 				}
 			}
 		}
-		for _, v := range s.uniques(r) {
+		for _, v := range values {
 			if _, taken := f.taken[v]; taken {
 				return true
 			}
@@ -157,7 +159,6 @@ func (s *shelf) back(f *flush) {
 	s.bytes -= f.bytes
 	p := s.campaigns[f.campaign]
 	p.underWay = slices.DeleteFunc(p.underWay, func(one *flush) bool { return one == f })
-	p.held = false
 	if len(p.rows) == 0 && len(p.underWay) == 0 {
 		delete(s.campaigns, f.campaign)
 		return

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,15 +29,18 @@ var tables = map[Kind]*repository.Table{
 		required("metadata", "jsonb"), required("payload", "jsonb")),
 }
 
-// uniqueColumns are the columns that must be unique in a campaign, by their place
-// among the kind's values: the key, and for users the username.
-var uniqueColumns = map[Kind][]int{Content: {0}, Users: {0, 1}, Products: {0}, Events: {0}}
+// uniqueColumns are the columns that must be unique in a campaign: the key, and for
+// users the username.
+var uniqueColumns = map[Kind][]string{Content: {"slug"}, Users: {"email", "username"}, Products: {"sku"}, Events: {"event_id"}}
 
 // uniquesOf returns a row's values in those columns. Letters count as the same in
 // either case, as they do for some of the columns: two rows that differ may then
 // wait for each other, and rows that are equal always do.
 func uniquesOf(k Kind) func(*row) []string {
-	columns := uniqueColumns[k]
+	var columns []int
+	for _, name := range uniqueColumns[k] {
+		columns = append(columns, slices.Index(tables[k].Columns(), name))
+	}
 	return func(r *row) []string {
 		values := make([]string, 0, len(columns))
 		for n, c := range columns {
