@@ -73,30 +73,20 @@ var workloads = []workload{
 // COPY of the owner, without; and one row a statement, with ids. x_copy and
 // x_one_row are the median over the rounds of how many times the rows/s of each
 // the batch has; copy_x_one_row is the same of COPY, as the ceiling.
-func BenchmarkBatchInserter(b *testing.B) {
-	for _, w := range workloads {
-		for _, n := range []int{1000, 2000, 5000, 20000} {
-			b.Run(fmt.Sprintf("table=%s/rows=%d", w.name, n), func(b *testing.B) {
-				f := newFixture(b)
-				f.exec(b, createNotes)
-				batch, err := repository.NewBatch(f.scope, w.table)
-				require.NoError(b, err)
-				againstCopy(b, f, w, n, batch)
-			})
-		}
-	}
-}
+func BenchmarkBatchInserter(b *testing.B) { batchesAgainstCopy(b) }
 
 // BenchmarkBatchConnections is the same, chunk by chunk over two connections.
 func BenchmarkBatchConnections(b *testing.B) {
+	batchesAgainstCopy(b, repository.ChunkByChunk(), repository.Connections(2))
+}
+
+func batchesAgainstCopy(b *testing.B, opts ...repository.BatchOption) {
 	for _, w := range workloads {
 		for _, n := range []int{1000, 2000, 5000, 20000} {
 			b.Run(fmt.Sprintf("table=%s/rows=%d", w.name, n), func(b *testing.B) {
 				f := newFixture(b)
 				f.exec(b, createNotes)
-				batch, err := repository.NewBatch(f.scope, w.table, repository.ChunkByChunk(), repository.Connections(2))
-				require.NoError(b, err)
-				againstCopy(b, f, w, n, batch)
+				againstCopy(b, f, w, n, newBatch(b, f, w.table, opts...))
 			})
 		}
 	}

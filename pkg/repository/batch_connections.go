@@ -50,15 +50,10 @@ func (b *Batch) writeChunks(ctx context.Context, rows selection) (rejected []*Ro
 		}
 	}
 	var next atomic.Int64
-	var failed atomic.Bool
 	work := func(w *chunkWriter) {
-		for !failed.Load() {
-			i := int(next.Add(1)) - 1
-			if i >= len(chunks) {
-				return
-			}
+		for i := next.Add(1) - 1; i < int64(len(chunks)); i = next.Add(1) - 1 {
 			if w.err = w.batch.writeChunk(ctx, chunks[i], &w.rejected); w.err != nil {
-				failed.Store(true)
+				next.Store(int64(len(chunks)))
 			}
 		}
 	}

@@ -114,16 +114,11 @@ func (s *failingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchRes
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left == 0 {
-		return goneResults{}
+		return pgx.FailedBatchResults(b, errGone)
 	}
 	s.left--
 	return s.Scope.SendBatch(ctx, b)
 }
-
-type goneResults struct{ pgx.BatchResults }
-
-func (goneResults) Query() (pgx.Rows, error) { return nil, errGone }
-func (goneResults) Close() error             { return errGone }
 
 func TestBatchOverSeveralConnectionsLosesNothingWhenTheDatabaseGoesAway(t *testing.T) {
 	f := newFixture(t)
