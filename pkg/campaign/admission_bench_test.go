@@ -21,10 +21,6 @@ import (
 // 50 callers, in blocks in turn: throughput, and how evenly the calls fell on the
 // campaigns. The same is done through a pipeline, which is for reads, and on the
 // bare pool, to tell what of the difference is Go's and pgx's; and with writes.
-const writeOne = `
-INSERT INTO ovasabi.service_content_main (campaign_id, slug, title)
-VALUES ($1, $2, 'a title')`
-
 func BenchmarkCallers(b *testing.B) {
 	db := pgtest.New(b)
 	config, err := pgxpool.ParseConfig(db.AppURL)
@@ -64,7 +60,7 @@ RETURNING id`)
 		return err
 	}
 	write := func(ctx context.Context, q database.Querier, id int64) error {
-		_, err := q.Exec(ctx, writeOne, id, strconv.FormatInt(written.Add(1), 10))
+		_, err := q.Exec(ctx, insertContent, id, strconv.FormatInt(written.Add(1), 10))
 		return err
 	}
 	// calls runs the callers for a while and returns calls a second, and the least and the most of a campaign.

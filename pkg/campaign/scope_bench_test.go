@@ -44,7 +44,7 @@ func BenchmarkScopedRead(b *testing.B) {
 
 	times := make([][]time.Duration, 3)
 	for b.Loop() {
-		raw, app := oneConnection(b, db.OwnerURL), oneConnection(b, db.AppURL)
+		raw, app := pgtest.Single(b, db.OwnerURL, nil), pgtest.Single(b, db.AppURL, nil)
 		scope := campaign.NewScope(app)
 		readInTurn(b, times, []func() pgx.Row{
 			func() pgx.Row { return raw.QueryRow(ctx, readOne, id, row) },
@@ -66,15 +66,6 @@ func BenchmarkScopedRead(b *testing.B) {
 	b.ReportMetric(ratio(1, 0.1), "scoped/raw-p10")
 	b.ReportMetric(ratio(2, 0.5), "plain/raw")
 	b.ReportMetric(0, "ns/op")
-}
-
-func oneConnection(b *testing.B, url string) *pgxpool.Pool {
-	config, err := pgxpool.ParseConfig(url)
-	require.NoError(b, err)
-	config.MaxConns = 1
-	pool, err := pgxpool.NewWithConfig(b.Context(), config)
-	require.NoError(b, err)
-	return pool
 }
 
 // readInTurn adds the times of calls in each way.
