@@ -144,8 +144,8 @@ func (r *readers) whereTimeGoes(ctx context.Context, calls []call) (spent, error
 		if err != nil {
 			return s, err
 		}
-		s.planning += e.planning / float64(len(calls))
-		s.running += e.running / float64(len(calls))
+		s.planning += e.Planning / float64(len(calls))
+		s.running += e.Running / float64(len(calls))
 	}
 	var anew, all float64
 	for _, conn := range r.f.pool.AcquireAllIdle(ctx) {

@@ -93,7 +93,7 @@ func (x *indexSides) onServer(f *fullSide, side twin.Side, n int, calls []call) 
 			if err != nil {
 				return s, err
 			}
-			took := time.Duration(e.running * float64(time.Millisecond))
+			took := time.Duration(e.Running * float64(time.Millisecond))
 			s.took = append(s.took, took)
 			s.elapsed += took
 		}

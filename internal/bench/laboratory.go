@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ovasabi/ovasabi/internal/explain"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
@@ -62,13 +63,13 @@ func (l *laboratory) asking(n int, text string, args func(i int) []any) func(con
 }
 
 // pages adds what one execution of a text touches to a variant.
-func (l *laboratory) pages(ctx context.Context, f *Figures, variant, text string, args []any) (explained, error) {
-	e, err := explain(ctx, l, text, args)
+func (l *laboratory) pages(ctx context.Context, f *Figures, variant, text string, args []any) (explain.Plan, error) {
+	e, err := explain.Run(ctx, l, text, args...)
 	if err != nil {
 		return e, err
 	}
 	v := f.Variants[variant]
-	v.Buffers = &e.buffers
+	v.Buffers = new(float64(e.Buffers))
 	f.Variants[variant] = v
 	return e, nil
 }

@@ -61,7 +61,7 @@ func partitionPruning(ctx context.Context, s *stage) (Scenario, error) {
 			return found, err
 		}
 		found.Facts = append(found.Facts,
-			Fact{fmt.Sprintf("planning the text anew, %d partitions", t.partitions), e.planning, "ms"},
+			Fact{fmt.Sprintf("planning the text anew, %d partitions", t.partitions), e.Planning, "ms"},
 			Fact{fmt.Sprintf("locks of the first execution, %d partitions", t.partitions), locks, "locks"})
 	}
 	found.Note = "Before: one table. After: eight hash partitions by campaign. A read of one row pays for pruning, whatever the number of partitions; what partitions are for (smaller indexes, vacuum and reindex part by part) is not in this figure."

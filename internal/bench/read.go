@@ -210,7 +210,7 @@ func buffersOf(ctx context.Context, f *fullSide, calls []call, side twin.Side) (
 		if err != nil {
 			return 0, err
 		}
-		total += e.buffers
+		total += float64(e.Buffers)
 	}
 	return total / float64(len(calls)), nil
 }

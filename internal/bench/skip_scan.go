@@ -117,5 +117,5 @@ func (s *stage) skipCase(ctx context.Context, l *laboratory, leading string, q s
 		return Case{}, err
 	}
 	after, err := l.pages(ctx, &f, "after", wide, q.args(1))
-	return Case{Figures: f, Note: fmt.Sprintf("Index searches: %.0f before, %.0f after.", before.searches, after.searches)}, err
+	return Case{Figures: f, Note: fmt.Sprintf("Index searches: %d before, %d after.", before.Searches, after.Searches)}, err
 }

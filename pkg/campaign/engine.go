@@ -49,8 +49,12 @@ const (
 
 var planModeSQL = [...]string{
 	database.AutoPlan:    ``,
-	database.GenericPlan: `, set_config('plan_cache_mode', 'force_generic_plan', true)`,
-	database.CustomPlan:  `, set_config('plan_cache_mode', 'force_custom_plan', true)`,
+	database.GenericPlan: setPlanMode(database.GenericPlan),
+	database.CustomPlan:  setPlanMode(database.CustomPlan),
+}
+
+func setPlanMode(m database.PlanMode) string {
+	return `, set_config('plan_cache_mode', '` + m.Setting() + `', true)`
 }
 
 // enterTexts are the statements of Enter, so that no call puts one together: by

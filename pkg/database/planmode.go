@@ -15,6 +15,18 @@ const (
 	CustomPlan
 )
 
+// Setting is the value of plan_cache_mode that asks for the mode.
+func (m PlanMode) Setting() string {
+	switch m {
+	case GenericPlan:
+		return "force_generic_plan"
+	case CustomPlan:
+		return "force_custom_plan"
+	default:
+		return "auto"
+	}
+}
+
 // PlanModer is a Querier that can ask for a PlanMode. What WithPlanMode returns
 // does so for each call, in the call's own round trip.
 type PlanModer interface {
