@@ -2,11 +2,13 @@ package pgtest
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/ovasabi/ovasabi/internal/embedded"
+	"github.com/ovasabi/ovasabi/internal/schema"
 )
 
 // Folder returns a folder of the test's own that others may pass through. To
@@ -48,4 +50,22 @@ func Own(t testing.TB, o embedded.Options) *embedded.Server {
 		}
 	})
 	return server
+}
+
+// Durable starts a server of the test's own on which a commit waits for the disk,
+// as in production and unlike on the server that tests share. It returns the
+// addresses of a database with the newest schema, for the role that owns everything
+// and for the application's.
+func Durable(t testing.TB) (ownerURL, appURL string) {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	s := Own(t, embedded.Options{Log: quiet})
+	ownerURL = s.URL(s.Superuser(), "postgres")
+	if err := schema.Up(t.Context(), ownerURL, schema.Latest(), schema.Options{Log: quiet}); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	if err := s.EnsureLogin(t.Context(), AppRole); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return ownerURL, s.URL(AppRole, "postgres")
 }

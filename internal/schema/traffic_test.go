@@ -50,12 +50,7 @@ func startTraffic(t testing.TB, db *pgtest.DB, n, campaigns int) *traffic {
 
 func startPaced(t testing.TB, db *pgtest.DB, n, campaigns int, pause time.Duration) *traffic {
 	t.Helper()
-	config, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(t, err)
-	config.MaxConns = int32(n)
-	config.ConnConfig.RuntimeParams["search_path"] = ""
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
+	pool := pgtest.Pool(t, db.AppURL, int32(n), func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["search_path"] = "" })
 	tr := &traffic{pool: pool, scope: campaign.NewScope(pool), pause: pause, stop: make(chan struct{})}
 	for i := range n {
 		c := &client{campaign: int64(1 + i%campaigns), name: fmt.Sprintf("client-%d", i), events: map[string]int{}, content: map[string]string{}}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/pgtest"
@@ -23,12 +22,7 @@ import (
 // bare pool, to tell what of the difference is Go's and pgx's; and with writes.
 func BenchmarkCallers(b *testing.B) {
 	db := pgtest.New(b)
-	config, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(b, err)
-	config.MaxConns = 50
-	pool, err := pgxpool.NewWithConfig(b.Context(), config)
-	require.NoError(b, err)
-	b.Cleanup(pool.Close)
+	pool := pgtest.Pool(b, db.AppURL, 50, nil)
 	admission, err := campaign.NewAdmission(campaign.AdmissionConfig{Capacity: 50}, campaign.RowLimits{Pool: pool})
 	require.NoError(b, err)
 	b.Cleanup(admission.Close)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -23,12 +22,7 @@ import (
 func admitted(t *testing.T, config campaign.AdmissionConfig) (*campaign.Scope, *campaign.Admission, *pgtest.DB) {
 	t.Helper()
 	db := pgtest.New(t)
-	pc, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(t, err)
-	pc.MaxConns = 8
-	pool, err := pgxpool.NewWithConfig(t.Context(), pc)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+	pool := pgtest.Pool(t, db.AppURL, 8, nil)
 	if config.Capacity == 0 {
 		config.Capacity = 4
 	}

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -33,12 +32,7 @@ func TestCampaignsNeverMeet(t *testing.T) {
 	for name, guarded := range map[string]bool{"with the builder's condition": true, "by the policies alone": false} {
 		t.Run(name, func(t *testing.T) {
 			db := pgtest.New(t)
-			config, err := pgxpool.ParseConfig(db.AppURL)
-			require.NoError(t, err)
-			config.MaxConns = 3
-			pool, err := pgxpool.NewWithConfig(t.Context(), config)
-			require.NoError(t, err)
-			t.Cleanup(pool.Close)
+			pool := pgtest.Pool(t, db.AppURL, 3, nil)
 			admission, err := campaign.NewAdmission(campaign.AdmissionConfig{Capacity: 3}, campaign.RowLimits{Pool: pool})
 			require.NoError(t, err)
 			t.Cleanup(admission.Close)

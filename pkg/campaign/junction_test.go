@@ -69,13 +69,11 @@ func newJunction(t *testing.T, o campaign.PipelineOptions, options ...campaign.S
 func newTracedJunction(t *testing.T, tracer pgx.QueryTracer, o campaign.PipelineOptions, options ...campaign.ScopeOption) *junction {
 	t.Helper()
 	db := pgtest.New(t)
-	config, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(t, err)
-	j := &junction{db: db, wire: wiretap.Tap(config.ConnConfig)}
-	config.ConnConfig.Tracer = tracer
-	j.pool, err = pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(j.pool.Close)
+	j := &junction{db: db}
+	j.pool = pgtest.Pool(t, db.AppURL, 4, func(c *pgxpool.Config) {
+		j.wire = wiretap.Tap(c.ConnConfig)
+		c.ConnConfig.Tracer = tracer
+	})
 	j.scope = campaign.NewScope(j.pool, options...)
 	if o.Apart == 0 {
 		o.Apart = 1
@@ -83,6 +81,7 @@ func newTracedJunction(t *testing.T, tracer pgx.QueryTracer, o campaign.Pipeline
 	if o.Hold == 0 {
 		o.Hold, o.MaxWait = time.Hour, time.Minute
 	}
+	var err error
 	j.Pipeline, err = campaign.NewPipeline(j.scope, o)
 	require.NoError(t, err)
 	t.Cleanup(j.Close)

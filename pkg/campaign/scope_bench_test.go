@@ -46,7 +46,7 @@ func BenchmarkScopedRead(b *testing.B) {
 	const raw, scoped, plain = "raw", "scoped", "plain"
 	times := map[string][]time.Duration{}
 	for b.Loop() {
-		pool := pgtest.Single(b, db.OwnerURL, nil)
+		pool := pgtest.Pool(b, db.OwnerURL, 1, nil)
 		scope := campaign.NewScope(pool)
 		text := func(way string) string { return readOne + " -- " + way }
 		readInTurn(b, pool, times, []way{

@@ -59,7 +59,7 @@ func two(t *testing.T) (s *campaign.Scope, first, second context.Context, pool *
 // single is a scope over one connection, on which round trips are counted, and a campaign.
 func single(t *testing.T) (s *campaign.Scope, ctx context.Context, pool *pgxpool.Pool, wire *wiretap.Counter) {
 	t.Helper()
-	pool = pgtest.Single(t, pgtest.New(t).AppURL, func(c *pgxpool.Config) { wire = wiretap.Tap(c.ConnConfig) })
+	pool = pgtest.Pool(t, pgtest.New(t).AppURL, 1, func(c *pgxpool.Config) { wire = wiretap.Tap(c.ConnConfig) })
 	s = campaign.NewScope(pool)
 	return s, campaign.NewContext(t.Context(), newCampaign(t, s, "a")), pool, wire
 }
@@ -298,7 +298,7 @@ func TestAStalePlanIsPlannedAgainUnseen(t *testing.T) {
 // The limits are read by everyone's calls, so a migration of their columns must not refuse them.
 func TestLimitsAreReadThroughAMigration(t *testing.T) {
 	db := pgtest.New(t)
-	pool := pgtest.Single(t, db.AppURL, nil)
+	pool := pgtest.Pool(t, db.AppURL, 1, nil)
 	id := newCampaign(t, campaign.NewScope(pool), "a")
 	for _, kind := range []string{"bigint", "integer"} {
 		limits, err := campaign.RowLimits{Pool: pool}.Limits(t.Context(), []campaign.ID{id})

@@ -111,7 +111,7 @@ func TestCollectionIsOneRoundTrip(t *testing.T) {
 	db := pgtest.New(t)
 	withStatements(t, db)
 	var trips *wiretap.Counter
-	pool := pgtest.Single(t, db.MonitorURL, func(c *pgxpool.Config) { trips = wiretap.Tap(c.ConnConfig) })
+	pool := pgtest.Pool(t, db.MonitorURL, 1, func(c *pgxpool.Config) { trips = wiretap.Tap(c.ConnConfig) })
 	c := collector(t, pool, monitoring.Options{})
 	for range 8 {
 		_, err := c.Collect(t.Context())
@@ -153,12 +153,9 @@ func TestOneSectionFailsAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := pgtest.New(t)
-			config, err := pgxpool.ParseConfig(db.OwnerURL)
-			require.NoError(t, err)
-			config.ConnConfig.RuntimeParams["allow_system_table_mods"] = "on"
-			admin, err := pgxpool.NewWithConfig(t.Context(), config)
-			require.NoError(t, err)
-			defer admin.Close()
+			admin := pgtest.Pool(t, db.OwnerURL, 4, func(c *pgxpool.Config) {
+				c.ConnConfig.RuntimeParams["allow_system_table_mods"] = "on"
+			})
 			mend := breakIt(t, admin)
 			c := collector(t, db.Monitor(t), monitoring.Options{Interval: 100 * time.Millisecond, QueryTimeout: 300 * time.Millisecond})
 			s, err := c.Collect(t.Context())

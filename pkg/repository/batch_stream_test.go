@@ -195,7 +195,7 @@ func TestStreamedBatchIsBoundedAndDoesNotStickWhereBothSidesWrite(t *testing.T) 
 		Columns: []repository.Column{{Name: "name", Type: "text", NotNull: true}},
 	})
 	largest := 0
-	pool := pgtest.Single(t, f.AppURL, func(c *pgxpool.Config) {
+	pool := pgtest.Pool(t, f.AppURL, 1, func(c *pgxpool.Config) {
 		dial := c.ConnConfig.DialFunc
 		c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dial(ctx, network, address)

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
@@ -189,13 +190,7 @@ func TestBatchKeepsEveryKindOfValue(t *testing.T) {
 
 func openMode(t *testing.T, f *fixture, mode pgx.QueryExecMode) *pgxpool.Pool {
 	t.Helper()
-	config, err := pgxpool.ParseConfig(f.AppURL)
-	require.NoError(t, err)
-	config.ConnConfig.DefaultQueryExecMode = mode
-	pool, err := pgxpool.NewWithConfig(f.one, config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
+	return pgtest.Pool(t, f.AppURL, 4, func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = mode })
 }
 
 func TestBatchNamesTheColumnThatTheServerRefuses(t *testing.T) {

@@ -58,11 +58,26 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	db := pgtest.New(t)
 	f := &fixture{DB: db, owner: db.Owner(t), app: db.App(t)}
+	f.fill(t)
+	return f
+}
+
+// newDurableFixture is one on a server whose commits wait for the disk; it has no
+// DB. Only benchmarks need it.
+func newDurableFixture(b *testing.B) *fixture {
+	b.Helper()
+	ownerURL, appURL := pgtest.Durable(b)
+	f := &fixture{owner: pgtest.Pool(b, ownerURL, 4, nil), app: pgtest.Pool(b, appURL, 4, nil)}
+	f.fill(b)
+	return f
+}
+
+func (f *fixture) fill(t testing.TB) {
+	t.Helper()
 	f.scope = campaign.NewScope(f.app)
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
 	f.one, f.two = f.campaign(t, ctx, 1), f.campaign(t, ctx, 2)
-	return f
 }
 
 func (f *fixture) campaign(t testing.TB, ctx context.Context, id int64) context.Context {

@@ -25,7 +25,7 @@ var readOne = repository.Declare("overhead.read_one", `SELECT id, slug FROM ovas
 func overhead(t testing.TB) (context.Context, *pgxpool.Pool, repository.Repository) {
 	f := newFixture(t)
 	open := func(statements *repository.PreparedStatementPool) *pgxpool.Pool {
-		return pgtest.Single(t, f.OwnerURL, func(c *pgxpool.Config) {
+		return pgtest.Pool(t, f.OwnerURL, 1, func(c *pgxpool.Config) {
 			if statements != nil {
 				c.ConnConfig.Tracer = statements
 				c.AfterConnect = statements.AfterConnect

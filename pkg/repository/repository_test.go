@@ -143,7 +143,7 @@ func TestRepositoriesPlanAnewAfterAMigration(t *testing.T) {
 	f := newFixture(t)
 	f.exec(t, `CREATE TABLE ovasabi.moving (v integer); INSERT INTO ovasabi.moving VALUES (7); GRANT SELECT ON ovasabi.moving TO ovasabi_app`)
 	moving := repository.Declare("moving.read", `SELECT v FROM ovasabi.moving`)
-	pool := pgtest.Single(t, f.AppURL, nil)
+	pool := pgtest.Pool(t, f.AppURL, 1, nil)
 	kinds := map[string]repository.Repository{
 		"base":     repository.NewBaseRepository(pool),
 		"enhanced": repository.NewEnhancedBaseRepository(pool, repository.Enhancements{}),
@@ -327,7 +327,7 @@ func TestMetricsShowWhoWaitsForAConnection(t *testing.T) {
 	f := newFixture(t)
 	metrics, err := repository.NewRepositoryMetrics()
 	require.NoError(t, err)
-	pool := pgtest.Single(t, f.AppURL, func(c *pgxpool.Config) { c.ConnConfig.Tracer = metrics })
+	pool := pgtest.Pool(t, f.AppURL, 1, func(c *pgxpool.Config) { c.ConnConfig.Tracer = metrics })
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics)
 	metrics.WatchPool("small", pool)

@@ -96,7 +96,7 @@ func (b *bench) ways(t *testing.T) map[string]database.Querier {
 // side as the server likes, and where there is no scope both do.
 func TestTheOptimisedSideIsPlannedAsItsTwinSays(t *testing.T) {
 	b := newBench(t, twin.Options{})
-	app := pgtest.Single(t, b.db.AppURL, nil)
+	app := pgtest.Pool(t, b.db.AppURL, 1, nil)
 	id, err := campaign.NewID(1)
 	check(t, err)
 	ctx := campaign.NewContext(t.Context(), id)

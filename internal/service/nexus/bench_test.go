@@ -21,9 +21,7 @@ import (
 	nexusv1 "github.com/ovasabi/ovasabi/api/gen/ovasabi/nexus/v1"
 	"github.com/ovasabi/ovasabi/api/gen/ovasabi/nexus/v1/nexusv1connect"
 	"github.com/ovasabi/ovasabi/internal/apitest"
-	"github.com/ovasabi/ovasabi/internal/embedded"
 	"github.com/ovasabi/ovasabi/internal/pgtest"
-	"github.com/ovasabi/ovasabi/internal/schema"
 	"github.com/ovasabi/ovasabi/internal/server"
 	"github.com/ovasabi/ovasabi/internal/service/nexus"
 	"github.com/ovasabi/ovasabi/internal/token"
@@ -150,21 +148,8 @@ func ingestAll(b *testing.B, client nexusv1connect.NexusServiceClient, messages 
 // durable is a scope and a campaign on a server of its own that writes to the disk, unlike that of the tests.
 func durable(b *testing.B) (scope *campaign.Scope, id campaign.ID, owner, app *pgxpool.Pool) {
 	b.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	s := pgtest.Own(b, embedded.Options{Log: quiet})
-	ownerURL := s.URL(s.Superuser(), "postgres")
-	require.NoError(b, schema.Up(b.Context(), ownerURL, schema.Latest(), schema.Options{Log: quiet}))
-	require.NoError(b, s.EnsureLogin(b.Context(), pgtest.AppRole))
-	open := func(url string, most int32) *pgxpool.Pool {
-		config, err := pgxpool.ParseConfig(url)
-		require.NoError(b, err)
-		config.MaxConns = most
-		pool, err := pgxpool.NewWithConfig(b.Context(), config)
-		require.NoError(b, err)
-		b.Cleanup(pool.Close)
-		return pool
-	}
-	owner, app = open(ownerURL, 2), open(s.URL(pgtest.AppRole, "postgres"), 50)
+	ownerURL, appURL := pgtest.Durable(b)
+	owner, app = pgtest.Pool(b, ownerURL, 2, nil), pgtest.Pool(b, appURL, 50, nil)
 	var made int64
 	require.NoError(b, owner.QueryRow(b.Context(), `INSERT INTO ovasabi.service_campaign_main (slug, name) VALUES ('c', 'c') RETURNING id`).Scan(&made))
 	return campaign.NewScope(app), campaign.ID(made), owner, app

@@ -100,7 +100,7 @@ func eventsNamed(prefix string, n int) []*nexusv1.EventRequest {
 func TestAFlushIsOneRoundTrip(t *testing.T) {
 	db := newTable(t, 1)
 	var counter *wiretap.Counter
-	pool := pgtest.Single(t, db.AppURL, func(c *pgxpool.Config) { counter = wiretap.Tap(c.ConnConfig) })
+	pool := pgtest.Pool(t, db.AppURL, 1, func(c *pgxpool.Config) { counter = wiretap.Tap(c.ConnConfig) })
 	p := processor(t, campaign.NewScope(pool), nexus.ProcessorConfig{})
 	require.NoError(t, p.ProcessEvents(inside(t, 1), eventsNamed("warm", 2))) // statements are prepared
 	before := counter.RoundTrips()

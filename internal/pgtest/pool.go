@@ -6,16 +6,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Single opens a pool of one connection, which ends with the test: what a
-// connection holds, and what goes over it, can be counted. configure may change
-// more of the pool before it is opened, and may be nil.
-func Single(t testing.TB, url string, configure func(*pgxpool.Config)) *pgxpool.Pool {
+// Pool opens a pool of most connections, which ends with the test. Of a pool of
+// one, what its connection holds and what goes over it can be counted. configure
+// may change more of the pool before it is opened, and may be nil.
+func Pool(t testing.TB, url string, most int32, configure func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	config.MaxConns = 1
+	config.MaxConns = most
 	if configure != nil {
 		configure(config)
 	}
