@@ -14,9 +14,8 @@ import (
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
-// oneTripRows and oneTripBytes bound what an all-or-nothing Execute writes in one
-// round trip, in which pgx holds all of it in memory at once. What is larger is
-// streamed: two round trips more, that begin and commit, and less time.
+// oneTripRows and oneTripBytes bound what pgx puts together for one round trip, all
+// of it in memory at once. What is larger is streamed.
 const (
 	oneTripRows  = DefaultStatementRows
 	oneTripBytes = DefaultBatchBytes
@@ -27,8 +26,10 @@ const (
 // All or nothing (the default): every pending row is written in one transaction,
 // or none is and all stay pending. A row that the server refuses is named in the
 // *BatchError; Reject it or Discard the batch, and Execute again. Where q is a
-// transaction, a savepoint keeps that transaction usable. Up to 2,000 rows and
-// 4 MiB take one round trip; more are streamed while the server works.
+// transaction, a savepoint keeps that transaction usable. It takes one round trip,
+// in which 1,000 rows and more are streamed while the server works. Over 2,000 rows
+// or 4 MiB take two more, to begin and to commit, where q is no Scope, where rows
+// may be skipped, and where a COPY is asked for.
 //
 // ChunkByChunk: each chunk commits on its own, over one connection or several (see
 // Connections), and refused rows become Rejected. Rows that were not reached
@@ -114,7 +115,7 @@ func chunksError(rejected []*RowError, pending int, err error) error {
 // writeChunk commits a chunk; where the server refuses it for its data, the
 // halves, until the refused rows stand alone.
 func (b *Batch) writeChunk(ctx context.Context, chunk selection, rejected *[]*RowError) error {
-	_, err := b.commit(ctx, []selection{chunk})
+	_, err := b.commitOneTrip(ctx, []selection{chunk})
 	switch {
 	case err == nil || !isDataError(err):
 		return err
@@ -147,15 +148,20 @@ func (b *Batch) executeAll(ctx context.Context) error {
 }
 
 // commitAll writes all chunks in one transaction: the implicit one of a single
-// round trip where they fit, else one of its own.
+// round trip where they can be streamed in it or fit it, else one of its own.
 func (b *Batch) commitAll(ctx context.Context, rows selection, chunks []selection) (failed int, err error) {
+	if l, ok := b.q.(lender); ok && b.mayStreamOnce(rows.n) {
+		if done, failed, err := b.streamOnce(ctx, l, chunks); done {
+			return failed, err
+		}
+	}
 	if tx, ok := b.q.(pgx.Tx); ok {
 		err = database.Savepoint(ctx, tx, func(ctx context.Context, tx pgx.Tx) error {
 			failed, err = b.writeAll(ctx, tx, chunks)
 			return err
 		})
 	} else if b.fitOneTrip(chunks) {
-		return b.commit(ctx, chunks)
+		return b.commitOneTrip(ctx, chunks)
 	} else {
 		err = inTx(ctx, b.q, database.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
 			b.reset(rows) // a transaction that met another one runs again
@@ -167,6 +173,13 @@ func (b *Batch) commitAll(ctx context.Context, rows selection, chunks []selectio
 		b.reset(rows)
 	}
 	return failed, err
+}
+
+// mayStreamOnce reports whether so many rows are best streamed in one round trip.
+// Not where rows in the way of others are then looked up: for that, more than fits
+// one round trip has a transaction.
+func (b *Batch) mayStreamOnce(rows int) bool {
+	return rows >= leastStreamed && b.conflict != Skip && b.copying == neverCopy
 }
 
 // fitOneTrip reports whether the chunks go in one round trip: one does always.
@@ -191,7 +204,7 @@ func (b *Batch) writeAll(ctx context.Context, tx pgx.Tx, chunks []selection) (fa
 		return -1, err
 	}
 	if conn, config := streamConn(tx); conn != nil && !copies {
-		failed, err = b.stream(ctx, conn, config, chunks)
+		failed, err = b.stream(ctx, conn, config, nil, chunks)
 		if err == nil && b.conflict == Skip {
 			err = b.findSkipped(ctx, tx, chunks)
 		}
@@ -208,23 +221,30 @@ func (b *Batch) writeAll(ctx context.Context, tx pgx.Tx, chunks []selection) (fa
 	return -1, nil
 }
 
-// commit writes chunks in one transaction and one round trip, and tries again
-// where the transaction met another one or a migration.
-func (b *Batch) commit(ctx context.Context, chunks []selection) (failed int, err error) {
+// commitOneTrip writes chunks in one transaction and one round trip.
+func (b *Batch) commitOneTrip(ctx context.Context, chunks []selection) (failed int, err error) {
+	tx, inside := b.q.(pgx.Tx)
+	return b.commit(ctx, chunks, func() (int, error) {
+		if !inside {
+			return b.write(ctx, b.q, chunks)
+		}
+		// Chunk by chunk in a caller's transaction: a chunk that fails must not end it.
+		err = database.Savepoint(ctx, tx, func(ctx context.Context, tx pgx.Tx) error {
+			failed, err = b.write(ctx, tx, chunks)
+			return err
+		})
+		return failed, err
+	})
+}
+
+// commit has chunks written in one transaction, and tries again where that met
+// another one or a migration.
+func (b *Batch) commit(ctx context.Context, chunks []selection, write func() (failed int, err error)) (failed int, err error) {
 	const attempts = 5
 	_, inside := b.q.(pgx.Tx)
 	b.anew = ""
 	for attempt := 1; ; attempt++ {
-		if inside {
-			// Chunk by chunk in a caller's transaction: a chunk that fails must not end it.
-			err = database.Savepoint(ctx, b.q.(pgx.Tx), func(ctx context.Context, tx pgx.Tx) error {
-				failed, err = b.write(ctx, tx, chunks)
-				return err
-			})
-		} else {
-			failed, err = b.write(ctx, b.q, chunks)
-		}
-		if err == nil {
+		if failed, err = write(); err == nil {
 			return -1, nil
 		}
 		for _, c := range chunks {

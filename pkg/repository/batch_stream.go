@@ -16,41 +16,79 @@ import (
 // A pgx.Batch is encoded to its end before its first byte is sent, so that the
 // server waits for the client and then the client for the server. A stream sends
 // each chunk as soon as it is encoded, as COPY does, and reads the results of the
-// one before while the server works.
+// one before while the server works. It also encodes arrays as a whole, where pgx
+// asks for each of their elements: from leastStreamed rows on that is worth more
+// than the statement, which a stream has parsed every time.
 
 // streamAhead is how many chunks the server may have beyond the one whose result
 // is read. Together with MaxBytes it bounds what is in memory and on the wire.
 const streamAhead = 2
 
-// stream is one pipeline of chunks inside a transaction.
+// leastStreamed is the least rows that are streamed where pgx.Batch would do.
+const leastStreamed = 1000
+
+// lender is a scope that lends the connection for a stream of one round trip: see
+// campaign.Scope.Lend.
+type lender interface {
+	Lend(ctx context.Context, fn func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error) error
+}
+
+// stream is one pipeline of chunks.
 type stream struct {
 	batch    *Batch
+	enter    *pgx.Batch // what is sent first, or nil inside a transaction that was begun
 	pipeline *pgconn.Pipeline
 	trace    streamTrace
 	campaign []any // what campaignArgument says
 	params   [][]byte
 	buf      []byte
-	prepared bool // the answer to the Parse has been read
+	answered bool // what comes before the chunks has been read
+	synced   bool // the Sync was sent
 }
 
-// streamConn returns the connection over which chunks may be streamed, or nil.
+// streamConn returns the connection over which chunks may be streamed inside a
+// transaction, or nil.
 func streamConn(q database.Querier) (*pgx.Conn, *pgx.ConnConfig) {
 	tx, ok := q.(pgx.Tx)
 	if !ok || tx.Conn() == nil {
 		return nil, nil
 	}
 	config := tx.Conn().Config()
-	if config.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
-		return nil, nil // somebody between us and the server does not speak the other one
+	if !speaksExtended(config) {
+		return nil, nil
 	}
 	return tx.Conn(), config
+}
+
+// speaksExtended is false where somebody between us and the server does not.
+func speaksExtended(config *pgx.ConnConfig) bool {
+	return config.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol
+}
+
+// streamOnce writes the chunks in one round trip, whose implicit transaction
+// commits them together. done is false where the connection cannot.
+func (b *Batch) streamOnce(ctx context.Context, l lender, chunks []selection) (done bool, failed int, err error) {
+	done = true
+	failed, err = b.commit(ctx, chunks, func() (failed int, err error) {
+		failed = -1
+		err = l.Lend(ctx, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
+			config := conn.Config()
+			if done = speaksExtended(config); !done {
+				return nil
+			}
+			failed, err = b.stream(ctx, conn, config, enter, chunks)
+			return err
+		})
+		return failed, err
+	})
+	return done, failed, err
 }
 
 // stream writes the chunks and settles their rows. On an error it says which
 // chunk failed, or -1, and rows may be settled that were not written. The
 // connection can be used afterwards, unless it broke.
-func (b *Batch) stream(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, chunks []selection) (failed int, err error) {
-	s := &stream{batch: b}
+func (b *Batch) stream(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, enter *pgx.Batch, chunks []selection) (failed int, err error) {
+	s := &stream{batch: b, enter: enter}
 	if s.campaign, err = b.campaignArgument(ctx, 0); err != nil {
 		return -1, err
 	}
@@ -64,6 +102,9 @@ func (b *Batch) stream(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConf
 }
 
 func (s *stream) run(text string, chunks []selection) (failed int, err error) {
+	if err := s.sendEntry(); err != nil {
+		return -1, err
+	}
 	// Parsed once and left without a name: nothing stays behind, no migration makes it stale.
 	s.pipeline.SendPrepare("", text, s.batch.table.parameterOIDs())
 	for i, c := range chunks {
@@ -77,12 +118,58 @@ func (s *stream) run(text string, chunks []selection) (failed int, err error) {
 			}
 		}
 	}
+	// Before the last results are read, or they would take a round trip more.
+	if err := s.sync(); err != nil {
+		return -1, err
+	}
 	for i := max(0, len(chunks)-streamAhead); i < len(chunks); i++ {
 		if err := s.receive(chunks[i]); err != nil {
 			return i, err
 		}
 	}
 	return -1, nil
+}
+
+// sendEntry sends the statements that enter the scope.
+func (s *stream) sendEntry() error {
+	if s.enter == nil {
+		return nil
+	}
+	for _, q := range s.enter.QueuedQueries {
+		values := make([][]byte, len(q.Arguments))
+		for i, argument := range q.Arguments {
+			text, ok := argument.(string)
+			if !ok {
+				return fault.New(fault.Internal, "the scope is entered with a %T: its arguments must be text", argument)
+			}
+			values[i] = []byte(text)
+		}
+		s.pipeline.SendQueryParams(q.SQL, values, nil, nil, nil)
+	}
+	return nil
+}
+
+// receiveEntry reads the answers to sendEntry and to the Parse.
+func (s *stream) receiveEntry() error {
+	if s.answered {
+		return nil
+	}
+	s.answered = true
+	if s.enter != nil {
+		for range s.enter.QueuedQueries {
+			results, err := s.pipeline.GetResults()
+			if err != nil {
+				return err
+			}
+			if reader, ok := results.(*pgconn.ResultReader); ok {
+				if _, err := reader.Close(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	_, err := s.pipeline.GetResults()
+	return err
 }
 
 // send encodes a chunk and asks for its result without a point of synchronisation.
@@ -112,11 +199,8 @@ func (s *stream) send(c selection) {
 func (s *stream) receive(c selection) (err error) {
 	started, tag := time.Now(), pgconn.CommandTag{}
 	defer func() { s.trace.query(started, tag, err) }()
-	if !s.prepared {
-		s.prepared = true
-		if _, err := s.pipeline.GetResults(); err != nil {
-			return err
-		}
+	if err := s.receiveEntry(); err != nil {
+		return err
 	}
 	results, err := s.pipeline.GetResults()
 	if err != nil {
@@ -141,10 +225,19 @@ func (s *stream) receive(c selection) (err error) {
 	return err
 }
 
-// end gives the connection back to the transaction. After an error the server
-// skips everything up to the Sync.
+// sync ends what is sent. After an error the server skips everything up to it.
+func (s *stream) sync() error {
+	if s.synced {
+		return nil
+	}
+	s.synced = true
+	return s.pipeline.Sync()
+}
+
+// end gives the connection back, and hears whether the transaction of the round
+// trip, where it is one of its own, has committed.
 func (s *stream) end(err error) error {
-	syncErr := s.pipeline.Sync()
+	syncErr := s.sync()
 	closeErr := s.pipeline.Close()
 	switch {
 	case err != nil:

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/internal/pgtest"
+	"github.com/ovasabi/ovasabi/internal/wiretap"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
@@ -287,4 +288,53 @@ func TestStreamedBatchSurvivesMigrations(t *testing.T) {
 		f.exec(t, `ALTER TABLE ovasabi.service_event ALTER COLUMN event_id TYPE `+kind)
 	}
 	require.EqualValues(t, 3*streamed, f.count(t, `SELECT count(*) FROM ovasabi.service_event`))
+}
+
+func TestALargeBatchIsOneRoundTrip(t *testing.T) {
+	f := newFixture(t)
+	var wire *wiretap.Counter
+	pool := pgtest.Pool(t, f.AppURL, 1, func(c *pgxpool.Config) { wire = wiretap.Tap(c.ConnConfig) })
+	require.NoError(t, pool.Ping(f.one))
+	for _, conflict := range []repository.Conflict{repository.Fail, repository.Update} {
+		b, err := repository.NewBatch(campaign.NewScope(pool), events, repository.OnConflict(conflict))
+		require.NoError(t, err)
+		addEvents(t, b, 0, 1000)
+		before := wire.RoundTrips()
+		require.NoError(t, b.Execute(f.one))
+		require.EqualValues(t, 1, wire.RoundTrips()-before)
+		requireIDs(t, f, b, named)
+	}
+}
+
+// The server looks at such a constraint when the round trip's transaction commits,
+// after every row had its id.
+func TestStreamedBatchThatDoesNotCommitStaysPending(t *testing.T) {
+	f := newFixture(t)
+	f.exec(t, `ALTER TABLE ovasabi.service_event ADD CONSTRAINT once UNIQUE (campaign_id, occurred_at) DEFERRABLE INITIALLY DEFERRED`)
+	scope := &countingScope{Scope: f.scope}
+	b, err := repository.NewBatch(scope, events)
+	require.NoError(t, err)
+	addEvents(t, b, 0, streamed)
+	again := eventRow(7)
+	again[0] = "another"
+	require.NoError(t, b.AddRow(again...))
+	require.ErrorIs(t, b.Execute(f.one), fault.Conflict)
+	require.Equal(t, 1, scope.streams)
+	require.Equal(t, streamed+1, b.Pending())
+	require.Zero(t, b.GetInsertedIDs()[0])
+	require.Zero(t, f.count(t, `SELECT count(*) FROM ovasabi.service_event`))
+	require.NoError(t, b.Reject(streamed))
+	require.NoError(t, b.Execute(f.one))
+	require.EqualValues(t, streamed, f.count(t, `SELECT count(*) FROM ovasabi.service_event`))
+}
+
+func TestLargeBatchWhereOnlyTheSimpleProtocolIsSpoken(t *testing.T) {
+	f := newFixture(t)
+	scope := &countingScope{Scope: campaign.NewScope(openMode(t, f, pgx.QueryExecModeSimpleProtocol))}
+	b, err := repository.NewBatch(scope, events)
+	require.NoError(t, err)
+	addEvents(t, b, 0, streamed)
+	require.NoError(t, b.Execute(f.one))
+	requireIDs(t, f, b, named)
+	require.Equal(t, 1, scope.streams, "it was asked")
 }

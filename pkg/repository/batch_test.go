@@ -317,9 +317,15 @@ func TestBatchSplitsByBytes(t *testing.T) {
 	require.Equal(t, 1, statements.batches, "all or nothing is one round trip")
 }
 
+// countingScope counts the round trips of batches, and what was queued in them.
 type countingScope struct {
 	*campaign.Scope
-	queued, batches int
+	queued, batches, streams int
+}
+
+func (c *countingScope) Lend(ctx context.Context, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
+	c.streams++
+	return c.Scope.Lend(ctx, fn)
 }
 
 func (c *countingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
