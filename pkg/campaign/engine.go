@@ -19,8 +19,9 @@ const Setting = "app.campaign_id"
 // not carry set_config to its workers, but carries SET LOCAL) and is given to
 // NewScope instead.
 type Engine interface {
-	// Enter puts what makes the scope at the head of a batch, as one statement.
-	// It holds for the rest of the batch and for nothing after it.
+	// Enter puts what makes the scope at the head of a batch, as one statement
+	// whose arguments are text. It holds for the rest of the batch and for nothing
+	// after it.
 	Enter(b *pgx.Batch, id ID, e Entry)
 	// Begin returns the text that begins a transaction inside the campaign. It is
 	// sent by the simple protocol, so it takes no parameters.

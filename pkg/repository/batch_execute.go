@@ -37,8 +37,8 @@ const (
 //
 // A deadlock, a serialization failure and a plan made stale by a migration are
 // tried again, except inside a caller's transaction. When the connection breaks
-// while the server commits, nobody knows whether the rows in flight were written:
-// with Skip or Update it is safe to Execute again.
+// or the context ends after the last row was sent, nobody knows whether the rows in
+// flight were written: with Skip or Update it is safe to Execute again.
 func (b *Batch) Execute(ctx context.Context) error {
 	if b.pending == 0 {
 		return nil
