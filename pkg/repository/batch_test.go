@@ -321,16 +321,29 @@ func TestBatchSplitsByBytes(t *testing.T) {
 type countingScope struct {
 	*campaign.Scope
 	queued, batches, streams int
+	again                    chan struct{} // where there is one, the second round trip waits until it is closed
+}
+
+func (c *countingScope) wait(ctx context.Context) {
+	if c.again == nil || c.batches+c.streams != 2 {
+		return
+	}
+	select {
+	case <-c.again:
+	case <-ctx.Done():
+	}
 }
 
 func (c *countingScope) Lend(ctx context.Context, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
 	c.streams++
+	c.wait(ctx)
 	return c.Scope.Lend(ctx, fn)
 }
 
 func (c *countingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	c.batches++
 	c.queued += b.Len()
+	c.wait(ctx)
 	return c.Scope.SendBatch(ctx, b)
 }
 
