@@ -6,9 +6,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Pool opens a pool of most connections, which ends with the test. Of a pool of
-// one, what its connection holds and what goes over it can be counted. configure
-// may change more of the pool before it is opened, and may be nil.
+// Pool opens a pool of at most so many connections, which ends with the test. Where
+// there is one, what it holds and what goes over it can be counted. configure may
+// change more of the pool before it is opened, and may be nil.
 func Pool(t testing.TB, url string, most int32, configure func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(url)

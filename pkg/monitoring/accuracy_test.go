@@ -90,12 +90,7 @@ func alone(t *testing.T) (server *embedded.Server, pool *pgxpool.Pool, start fun
 	}
 	start()
 	t.Cleanup(func() { require.NoError(t, server.Stop(context.Background())) })
-	config, err := pgxpool.ParseConfig(server.URL(server.Superuser(), "postgres"))
-	require.NoError(t, err)
-	pool, err = pgxpool.NewWithConfig(ctx, config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return server, pool, start
+	return server, pgtest.Pool(t, server.URL(server.Superuser(), "postgres"), 4, nil), start
 }
 
 func TestBytesReadAreReportedAndARestartIsSurvived(t *testing.T) {

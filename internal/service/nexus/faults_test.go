@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -21,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	nexusv1 "github.com/ovasabi/ovasabi/api/gen/ovasabi/nexus/v1"
+	"github.com/ovasabi/ovasabi/internal/pgtest"
 	"github.com/ovasabi/ovasabi/internal/service/nexus"
 	"github.com/ovasabi/ovasabi/pkg/campaign"
 	"github.com/ovasabi/ovasabi/pkg/database"
@@ -35,22 +37,26 @@ type wire struct {
 
 func newWire(t testing.TB, db table) wire {
 	t.Helper()
-	config, err := pgxpool.ParseConfig(db.AppURL)
-	require.NoError(t, err)
+	w := wire{}
+	pool := pgtest.Pool(t, db.AppURL, 4, func(c *pgxpool.Config) { w.proxy = proxied(t, c.ConnConfig) })
+	w.scope = campaign.NewScope(pool)
+	return w
+}
+
+// proxied has the connections go through a proxy.
+func proxied(t testing.TB, config *pgx.ConnConfig) *toxiproxy.Proxy {
+	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	upstream := net.JoinHostPort(config.ConnConfig.Host, fmt.Sprint(config.ConnConfig.Port))
+	upstream := net.JoinHostPort(config.Host, fmt.Sprint(config.Port))
 	proxy := toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", upstream)
 	require.NoError(t, proxy.Start())
 	t.Cleanup(proxy.Stop)
 	listening := proxy.Listen
-	config.ConnConfig.DialFunc = func(ctx context.Context, network, _ string) (net.Conn, error) {
+	config.DialFunc = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, listening)
 	}
-	config.ConnConfig.ConnectTimeout = time.Second
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return wire{proxy, campaign.NewScope(pool)}
+	config.ConnectTimeout = time.Second
+	return proxy
 }
 
 // poison makes the network behave badly until the returned function is called.
