@@ -73,19 +73,24 @@ var workloads = []workload{
 // COPY of the owner, without; and one row a statement, with ids. x_copy and
 // x_one_row are the median over the rounds of how many times the rows/s of each
 // the batch has; copy_x_one_row is the same of COPY, as the ceiling.
-func BenchmarkBatchInserter(b *testing.B) { batchesAgainstCopy(b) }
+func BenchmarkBatchInserter(b *testing.B) { batchesAgainstCopy(b, benchFixture) }
 
 // BenchmarkBatchConnections is the same, chunk by chunk over two connections.
 func BenchmarkBatchConnections(b *testing.B) {
-	batchesAgainstCopy(b, repository.ChunkByChunk(), repository.Connections(2))
+	batchesAgainstCopy(b, benchFixture, repository.ChunkByChunk(), repository.Connections(2))
 }
 
-func batchesAgainstCopy(b *testing.B, opts ...repository.BatchOption) {
+func benchFixture(b *testing.B) *fixture {
+	f := newFixture(b)
+	f.exec(b, createNotes)
+	return f
+}
+
+func batchesAgainstCopy(b *testing.B, open func(*testing.B) *fixture, opts ...repository.BatchOption) {
 	for _, w := range workloads {
 		for _, n := range []int{1000, 2000, 5000, 20000} {
 			b.Run(fmt.Sprintf("table=%s/rows=%d", w.name, n), func(b *testing.B) {
-				f := newFixture(b)
-				f.exec(b, createNotes)
+				f := open(b)
 				againstCopy(b, f, w, n, newBatch(b, f, w.table, opts...))
 			})
 		}
@@ -97,27 +102,18 @@ func batchesAgainstCopy(b *testing.B, opts ...repository.BatchOption) {
 func BenchmarkBatchDurable(b *testing.B) {
 	f := newDurableFixture(b)
 	f.exec(b, createNotes)
-	ways := map[string][]repository.BatchOption{
-		"one":         nil,
-		"connections": {repository.ChunkByChunk(), repository.Connections(2)},
-	}
-	for _, w := range workloads {
-		for _, n := range []int{1000, 5000} {
-			for _, way := range []string{"one", "connections"} {
-				b.Run(fmt.Sprintf("table=%s/rows=%d/way=%s", w.name, n, way), func(b *testing.B) {
-					againstCopy(b, f, w, n, newBatch(b, f, w.table, ways[way]...))
-				})
-			}
-		}
-	}
+	open := func(*testing.B) *fixture { return f } // a server takes seconds to start
+	b.Run("connections=1", func(b *testing.B) { batchesAgainstCopy(b, open) })
+	b.Run("connections=2", func(b *testing.B) {
+		batchesAgainstCopy(b, open, repository.ChunkByChunk(), repository.Connections(2))
+	})
 }
 
 // BenchmarkBatchCopy is the same for a batch that may COPY: the owner's, with ids.
 func BenchmarkBatchCopy(b *testing.B) {
 	for _, w := range workloads {
 		b.Run(fmt.Sprintf("table=%s/rows=20000", w.name), func(b *testing.B) {
-			f := newFixture(b)
-			f.exec(b, createNotes)
+			f := benchFixture(b)
 			batch, err := repository.NewBatch(f.owner, w.table, repository.CopyWhereAllowed(), repository.MaxRows(100_000))
 			require.NoError(b, err)
 			againstCopy(b, f, w, 20000, batch)

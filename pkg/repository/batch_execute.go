@@ -204,7 +204,7 @@ func (b *Batch) writeAll(ctx context.Context, tx pgx.Tx, chunks []selection) (fa
 		return -1, err
 	}
 	if conn, config := streamConn(tx); conn != nil && !copies {
-		failed, err = b.stream(ctx, conn, config, nil, chunks)
+		failed, err = b.stream(ctx, conn, config, &pgx.Batch{}, chunks)
 		if err == nil && b.conflict == Skip {
 			err = b.findSkipped(ctx, tx, chunks)
 		}
@@ -222,9 +222,9 @@ func (b *Batch) writeAll(ctx context.Context, tx pgx.Tx, chunks []selection) (fa
 }
 
 // commitOneTrip writes chunks in one transaction and one round trip.
-func (b *Batch) commitOneTrip(ctx context.Context, chunks []selection) (failed int, err error) {
+func (b *Batch) commitOneTrip(ctx context.Context, chunks []selection) (int, error) {
 	tx, inside := b.q.(pgx.Tx)
-	return b.commit(ctx, chunks, func() (int, error) {
+	return b.commit(ctx, chunks, func() (failed int, err error) {
 		if !inside {
 			return b.write(ctx, b.q, chunks)
 		}

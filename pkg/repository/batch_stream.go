@@ -36,7 +36,7 @@ type lender interface {
 // stream is one pipeline of chunks.
 type stream struct {
 	batch    *Batch
-	enter    *pgx.Batch // what is sent first, or nil inside a transaction that was begun
+	enter    *pgx.Batch // what is sent first; empty inside a transaction that was begun
 	pipeline *pgconn.Pipeline
 	trace    streamTrace
 	campaign []any // what campaignArgument says
@@ -132,9 +132,6 @@ func (s *stream) run(text string, chunks []selection) (failed int, err error) {
 
 // sendEntry sends the statements that enter the scope.
 func (s *stream) sendEntry() error {
-	if s.enter == nil {
-		return nil
-	}
 	for _, q := range s.enter.QueuedQueries {
 		values := make([][]byte, len(q.Arguments))
 		for i, argument := range q.Arguments {
@@ -155,16 +152,14 @@ func (s *stream) receiveEntry() error {
 		return nil
 	}
 	s.answered = true
-	if s.enter != nil {
-		for range s.enter.QueuedQueries {
-			results, err := s.pipeline.GetResults()
-			if err != nil {
+	for range s.enter.QueuedQueries {
+		results, err := s.pipeline.GetResults()
+		if err != nil {
+			return err
+		}
+		if reader, ok := results.(*pgconn.ResultReader); ok {
+			if _, err := reader.Close(); err != nil {
 				return err
-			}
-			if reader, ok := results.(*pgconn.ResultReader); ok {
-				if _, err := reader.Close(); err != nil {
-					return err
-				}
 			}
 		}
 	}
