@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/pkg/campaign"
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 )
 
@@ -57,7 +58,7 @@ func TestALentConnectionIsInTheCampaignOnceItHasEntered(t *testing.T) {
 	var row int64
 	require.NoError(t, s.QueryRow(ctx, insertContent, id.Int64(), "one").Scan(&row))
 	lent := func(enter bool, statements ...string) (values []string) {
-		require.NoError(t, s.Lend(ctx, func(ctx context.Context, conn *pgx.Conn, entry *pgx.Batch) error {
+		require.NoError(t, s.Lend(ctx, database.AutoPlan, func(ctx context.Context, conn *pgx.Conn, entry *pgx.Batch) error {
 			if !enter {
 				entry = &pgx.Batch{}
 			}
@@ -70,7 +71,7 @@ func TestALentConnectionIsInTheCampaignOnceItHasEntered(t *testing.T) {
 	require.Equal(t, []string{id.String(), "1"}, lent(true, countContent))
 	require.EqualValues(t, 1, wire.RoundTrips()-before)
 	other := newCampaign(t, s, "b")
-	err = s.Lend(ctx, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
+	err = s.Lend(ctx, database.AutoPlan, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
 		_, err := pipelined(ctx, conn, enter, fmt.Sprintf(`
 INSERT INTO ovasabi.service_content_main (campaign_id, slug, title)
 VALUES (%d, 'smuggled', 'smuggled')`, other))
@@ -84,7 +85,7 @@ VALUES (%d, 'smuggled', 'smuggled')`, other))
 func TestWithoutACampaignNothingIsLent(t *testing.T) {
 	s, _, pool, _ := single(t)
 	before := pool.Stat().AcquireCount()
-	require.ErrorIs(t, s.Lend(t.Context(), func(context.Context, *pgx.Conn, *pgx.Batch) error {
+	require.ErrorIs(t, s.Lend(t.Context(), database.AutoPlan, func(context.Context, *pgx.Conn, *pgx.Batch) error {
 		t.Error("a connection was lent")
 		return nil
 	}), fault.NoCampaign)
@@ -102,14 +103,14 @@ func TestALentConnectionIsReplacedWhenItIsLeftAmidSomething(t *testing.T) {
 		require.NoError(t, p.Flush())
 	}
 	for range 3 {
-		require.NoError(t, s.Lend(ctx, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
+		require.NoError(t, s.Lend(ctx, database.AutoPlan, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
 			require.Equal(t, 1, load(a, id).Running)
 			leave(ctx, conn, enter)
 			return nil
 		}))
 		require.Zero(t, load(a, id).Running)
 		require.Panics(t, func() {
-			_ = s.Lend(ctx, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
+			_ = s.Lend(ctx, database.AutoPlan, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
 				leave(ctx, conn, enter)
 				panic("of the caller")
 			})

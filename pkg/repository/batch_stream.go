@@ -30,7 +30,7 @@ const leastStreamed = 1000
 // lender is a scope that lends the connection for a stream of one round trip: see
 // campaign.Scope.Lend.
 type lender interface {
-	Lend(ctx context.Context, fn func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error) error
+	Lend(ctx context.Context, m database.PlanMode, fn func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error) error
 }
 
 // stream is one pipeline of chunks.
@@ -71,7 +71,8 @@ func (b *Batch) streamOnce(ctx context.Context, l lender, chunks []selection) (d
 	done = true
 	failed, err = b.commit(ctx, chunks, func() (failed int, err error) {
 		failed = -1
-		err = l.Lend(ctx, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
+		// Any values have the same plan, and one for its values copies the arrays into itself.
+		err = l.Lend(ctx, database.GenericPlan, func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error {
 			config := conn.Config()
 			if done = speaksExtended(config); !done {
 				return nil

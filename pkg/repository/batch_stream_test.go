@@ -306,6 +306,27 @@ func TestALargeBatchIsOneRoundTrip(t *testing.T) {
 	}
 }
 
+// A plan for its values would copy the arrays into itself, for each chunk.
+func TestALargeBatchIsPlannedOnce(t *testing.T) {
+	f := newFixture(t)
+	f.exec(t, `
+		DO $$
+		BEGIN
+			EXECUTE format('ALTER DATABASE %I SET pg_stat_statements.track_planning = on', current_database());
+		END $$`)
+	b, err := repository.NewBatch(campaign.NewScope(pgtest.Pool(t, f.AppURL, 1, nil)), events, repository.MaxRows(250))
+	require.NoError(t, err)
+	addEvents(t, b, 0, 1000)
+	require.NoError(t, b.Execute(f.one))
+	var plans, calls int64
+	require.NoError(t, f.owner.QueryRow(f.one, `
+		SELECT plans, calls
+		FROM ovasabi.pg_stat_statements
+		WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+		    AND query LIKE 'INSERT INTO %service_event%unnest%'`).Scan(&plans, &calls))
+	require.Equal(t, []int64{1, 4}, []int64{plans, calls})
+}
+
 // The server looks at such a constraint when the round trip's transaction commits,
 // after every row had its id.
 func TestStreamedBatchThatDoesNotCommitStaysPending(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/pkg/campaign"
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/repository"
 )
@@ -334,10 +335,10 @@ func (c *countingScope) wait(ctx context.Context) {
 	}
 }
 
-func (c *countingScope) Lend(ctx context.Context, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
+func (c *countingScope) Lend(ctx context.Context, m database.PlanMode, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
 	c.streams++
 	c.wait(ctx)
-	return c.Scope.Lend(ctx, fn)
+	return c.Scope.Lend(ctx, m, fn)
 }
 
 func (c *countingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
