@@ -12,11 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ovasabi/ovasabi/pkg/campaign"
+	"github.com/ovasabi/ovasabi/pkg/database"
 	"github.com/ovasabi/ovasabi/pkg/fault"
 	"github.com/ovasabi/ovasabi/pkg/repository"
 )
 
-// meetingScope sends no batch before so many are to be sent at once.
+// meetingScope begins no round trip before so many are to begin at once.
 type meetingScope struct {
 	*campaign.Scope
 	together int
@@ -25,12 +26,22 @@ type meetingScope struct {
 	waiting int
 	meeting chan struct{}
 	met     int
-	batches int
+	trips   int
 }
 
 func (s *meetingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	s.meet()
+	return s.Scope.SendBatch(ctx, b)
+}
+
+func (s *meetingScope) Lend(ctx context.Context, m database.PlanMode, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
+	s.meet()
+	return s.Scope.Lend(ctx, m, fn)
+}
+
+func (s *meetingScope) meet() {
 	s.mu.Lock()
-	s.batches++
+	s.trips++
 	if s.meeting == nil {
 		s.meeting = make(chan struct{})
 	}
@@ -45,12 +56,11 @@ func (s *meetingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchRes
 	case <-meeting:
 	case <-time.After(waitLimit):
 	}
-	return s.Scope.SendBatch(ctx, b)
 }
 
 func TestBatchWritesOverSeveralConnectionsAtOnce(t *testing.T) {
 	f := newFixture(t)
-	for _, tc := range []struct{ rows, connections, together, batches int }{
+	for _, tc := range []struct{ rows, connections, together, trips int }{
 		{2500, 2, 2, 4}, // evenly: four chunks of 625, not two of 1,000 and one of 500
 		{500, 2, 2, 2},
 		{499, 2, 1, 1}, // not worth another connection
@@ -64,8 +74,8 @@ func TestBatchWritesOverSeveralConnectionsAtOnce(t *testing.T) {
 			addEvents(t, b, 0, tc.rows)
 			require.NoError(t, b.Execute(f.one))
 			require.Zero(t, b.Pending())
-			require.Equal(t, tc.batches, scope.batches)
-			require.Equal(t, tc.batches/tc.together, scope.met, "the chunks were under way at once")
+			require.Equal(t, tc.trips, scope.trips)
+			require.Equal(t, tc.trips/tc.together, scope.met, "the chunks were under way at once")
 			requireIDs(t, f, b, named)
 			require.EqualValues(t, tc.rows, f.count(t, `SELECT count(*) FROM ovasabi.service_event WHERE campaign_id = 1`))
 		})
@@ -73,34 +83,38 @@ func TestBatchWritesOverSeveralConnectionsAtOnce(t *testing.T) {
 }
 
 func TestBatchOverSeveralConnectionsNamesEveryRefusedRow(t *testing.T) {
-	f := newFixture(t)
-	b := newBatch(t, f, events, repository.ChunkByChunk(), repository.Connections(4), repository.MaxRows(100))
-	bad := map[int]bool{3: true, 250: true, 251: true, 777: true}
-	for i := range 1000 {
-		row := eventRow(i)
-		if bad[i] {
-			row[1] = "not an event type"
-		}
-		require.NoError(t, b.AddRow(row...))
-	}
-	err := b.Execute(f.one)
-	refused, ok := errors.AsType[*repository.BatchError](err)
-	require.True(t, ok, "%v", err)
-	require.NoError(t, refused.Err)
-	require.Zero(t, refused.Pending)
-	var rows []int
-	for _, r := range refused.Rows {
-		rows = append(rows, r.Row)
-		require.Equal(t, "event_type", r.Column)
-	}
-	require.Equal(t, []int{3, 250, 251, 777}, rows)
-	require.EqualValues(t, 996, f.count(t, `SELECT count(*) FROM ovasabi.service_event WHERE campaign_id = 1`))
-	for row, id := range b.GetInsertedIDs() {
-		require.Equal(t, bad[row], id == 0, "row %d", row)
+	for _, most := range []int{100, 1000} { // the larger chunks are streamed
+		t.Run(fmt.Sprintf("chunks of %d", most), func(t *testing.T) {
+			f := newFixture(t)
+			b := newBatch(t, f, events, repository.ChunkByChunk(), repository.Connections(4), repository.MaxRows(most))
+			bad := map[int]bool{3: true, 250: true, 251: true, 777: true}
+			for i := range 4000 {
+				row := eventRow(i)
+				if bad[i] {
+					row[1] = "not an event type"
+				}
+				require.NoError(t, b.AddRow(row...))
+			}
+			err := b.Execute(f.one)
+			refused, ok := errors.AsType[*repository.BatchError](err)
+			require.True(t, ok, "%v", err)
+			require.NoError(t, refused.Err)
+			require.Zero(t, refused.Pending)
+			var rows []int
+			for _, r := range refused.Rows {
+				rows = append(rows, r.Row)
+				require.Equal(t, "event_type", r.Column)
+			}
+			require.Equal(t, []int{3, 250, 251, 777}, rows)
+			require.EqualValues(t, 3996, f.count(t, `SELECT count(*) FROM ovasabi.service_event WHERE campaign_id = 1`))
+			for row, id := range b.GetInsertedIDs() {
+				require.Equal(t, bad[row], id == 0, "row %d", row)
+			}
+		})
 	}
 }
 
-// failingScope refuses to send after so many batches, as a database does that
+// failingScope refuses to send after so many round trips, as a database does that
 // goes away; never where left is negative.
 type failingScope struct {
 	*campaign.Scope
@@ -111,31 +125,49 @@ type failingScope struct {
 var errGone = &fault.Error{Kind: fault.Unavailable, Message: "the database has gone away"}
 
 func (s *failingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.left == 0 {
+	if !s.there() {
 		return pgx.FailedBatchResults(b, errGone)
 	}
-	s.left--
 	return s.Scope.SendBatch(ctx, b)
 }
 
-func TestBatchOverSeveralConnectionsLosesNothingWhenTheDatabaseGoesAway(t *testing.T) {
-	f := newFixture(t)
-	scope := &failingScope{Scope: f.scope, left: 3}
-	b, err := repository.NewBatch(scope, events, repository.ChunkByChunk(), repository.Connections(2), repository.MaxRows(100))
-	require.NoError(t, err)
-	addEvents(t, b, 0, 1000)
-	err = b.Execute(f.one)
-	require.ErrorIs(t, err, fault.Unavailable)
-	require.Equal(t, 700, b.Pending(), "three chunks were written, seven are still there")
-	require.EqualValues(t, 300, f.count(t, `SELECT count(*) FROM ovasabi.service_event`))
+func (s *failingScope) Lend(ctx context.Context, m database.PlanMode, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
+	if !s.there() {
+		return errGone
+	}
+	return s.Scope.Lend(ctx, m, fn)
+}
 
-	scope.left = -1
-	require.NoError(t, b.Execute(f.one))
-	require.Zero(t, b.Pending())
-	requireIDs(t, f, b, named)
-	require.EqualValues(t, 1000, f.count(t, `SELECT count(*) FROM ovasabi.service_event`))
+func (s *failingScope) there() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left == 0 {
+		return false
+	}
+	s.left--
+	return true
+}
+
+func TestBatchOverSeveralConnectionsLosesNothingWhenTheDatabaseGoesAway(t *testing.T) {
+	for _, most := range []int{100, 500} { // the larger chunks are streamed
+		t.Run(fmt.Sprintf("chunks of %d", most), func(t *testing.T) {
+			f := newFixture(t)
+			scope := &failingScope{Scope: f.scope, left: 3}
+			b, err := repository.NewBatch(scope, events, repository.ChunkByChunk(), repository.Connections(2), repository.MaxRows(most))
+			require.NoError(t, err)
+			addEvents(t, b, 0, 10*most)
+			err = b.Execute(f.one)
+			require.ErrorIs(t, err, fault.Unavailable)
+			require.Equal(t, 7*most, b.Pending(), "three chunks were written, seven are still there")
+			require.EqualValues(t, 3*most, f.count(t, `SELECT count(*) FROM ovasabi.service_event`))
+
+			scope.left = -1
+			require.NoError(t, b.Execute(f.one))
+			require.Zero(t, b.Pending())
+			requireIDs(t, f, b, named)
+			require.EqualValues(t, 10*most, f.count(t, `SELECT count(*) FROM ovasabi.service_event`))
+		})
+	}
 }
 
 func TestBatchOverSeveralConnectionsUpdatesTheLastOfEqualKeys(t *testing.T) {

@@ -27,7 +27,7 @@ const (
 // or none is and all stay pending. A row that the server refuses is named in the
 // *BatchError; Reject it or Discard the batch, and Execute again. Where q is a
 // transaction, a savepoint keeps that transaction usable. It takes one round trip,
-// in which 1,000 rows and more are streamed while the server works. Over 2,000 rows
+// in which 500 rows and more are streamed while the server works. Over 2,000 rows
 // or 4 MiB take two more, to begin and to commit, where q is no Scope, where rows
 // may be skipped, and where a COPY is asked for.
 //
@@ -115,7 +115,10 @@ func chunksError(rejected []*RowError, pending int, err error) error {
 // writeChunk commits a chunk; where the server refuses it for its data, the
 // halves, until the refused rows stand alone.
 func (b *Batch) writeChunk(ctx context.Context, chunk selection, rejected *[]*RowError) error {
-	_, err := b.commitOneTrip(ctx, []selection{chunk})
+	done, _, err := b.streamOnce(ctx, chunk.n, []selection{chunk})
+	if !done {
+		_, err = b.commitOneTrip(ctx, []selection{chunk})
+	}
 	switch {
 	case err == nil || !isDataError(err):
 		return err
@@ -150,10 +153,8 @@ func (b *Batch) executeAll(ctx context.Context) error {
 // commitAll writes all chunks in one transaction: the implicit one of a single
 // round trip where they can be streamed in it or fit it, else one of its own.
 func (b *Batch) commitAll(ctx context.Context, rows selection, chunks []selection) (failed int, err error) {
-	if l, ok := b.q.(lender); ok && b.mayStreamOnce(rows.n) {
-		if done, failed, err := b.streamOnce(ctx, l, chunks); done {
-			return failed, err
-		}
+	if done, failed, err := b.streamOnce(ctx, rows.n, chunks); done {
+		return failed, err
 	}
 	if tx, ok := b.q.(pgx.Tx); ok {
 		err = database.Savepoint(ctx, tx, func(ctx context.Context, tx pgx.Tx) error {
@@ -173,13 +174,6 @@ func (b *Batch) commitAll(ctx context.Context, rows selection, chunks []selectio
 		b.reset(rows)
 	}
 	return failed, err
-}
-
-// mayStreamOnce reports whether so many rows are best streamed in one round trip.
-// Not where rows in the way of others are then looked up: for that, more than fits
-// one round trip has a transaction.
-func (b *Batch) mayStreamOnce(rows int) bool {
-	return rows >= leastStreamed && b.conflict != Skip && b.copying == neverCopy
 }
 
 // fitOneTrip reports whether the chunks go in one round trip: one does always.

@@ -18,14 +18,14 @@ import (
 // each chunk as soon as it is encoded, as COPY does, and reads the results of the
 // one before while the server works. It also encodes arrays as a whole, where pgx
 // asks for each of their elements: from leastStreamed rows on that is worth more
-// than the statement, which a stream has parsed every time.
+// than the statement, which a stream has parsed and planned every time.
 
 // streamAhead is how many chunks the server may have beyond the one whose result
 // is read. Together with MaxBytes it bounds what is in memory and on the wire.
 const streamAhead = 2
 
 // leastStreamed is the least rows that are streamed where pgx.Batch would do.
-const leastStreamed = 1000
+const leastStreamed = 500
 
 // lender is a scope that lends the connection for a stream of one round trip: see
 // campaign.Scope.Lend.
@@ -65,10 +65,14 @@ func speaksExtended(config *pgx.ConnConfig) bool {
 	return config.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol
 }
 
-// streamOnce writes the chunks in one round trip, whose implicit transaction
-// commits them together. done is false where the connection cannot.
-func (b *Batch) streamOnce(ctx context.Context, l lender, chunks []selection) (done bool, failed int, err error) {
-	done = true
+// streamOnce writes the chunks, of so many rows, in one round trip whose implicit
+// transaction commits them together. done is false where that is not possible or
+// not best.
+func (b *Batch) streamOnce(ctx context.Context, rows int, chunks []selection) (done bool, failed int, err error) {
+	l, done := b.q.(lender)
+	if !done || !b.mayStreamOnce(rows) {
+		return false, -1, nil
+	}
 	failed, err = b.commit(ctx, chunks, func() (failed int, err error) {
 		failed = -1
 		// Any values have the same plan, and one for its values copies the arrays into itself.
@@ -83,6 +87,13 @@ func (b *Batch) streamOnce(ctx context.Context, l lender, chunks []selection) (d
 		return failed, err
 	})
 	return done, failed, err
+}
+
+// mayStreamOnce reports whether so many rows are best streamed in one round trip.
+// Not where rows in the way of others are then looked up: for that, more than fits
+// one round trip has a transaction.
+func (b *Batch) mayStreamOnce(rows int) bool {
+	return rows >= leastStreamed && b.conflict != Skip && b.copying == neverCopy
 }
 
 // stream writes the chunks and settles their rows. On an error it says which
