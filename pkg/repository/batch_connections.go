@@ -3,7 +3,6 @@ package repository
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 
@@ -49,11 +48,11 @@ func (b *Batch) writeChunks(ctx context.Context, rows selection) (rejected []*Ro
 			return nil, err
 		}
 	}
-	var next atomic.Int64
-	work := func(w *chunkWriter) {
-		for i := next.Add(1) - 1; i < int64(len(chunks)); i = next.Add(1) - 1 {
-			if w.err = w.batch.writeChunk(ctx, chunks[i], &w.rejected); w.err != nil {
-				next.Store(int64(len(chunks)))
+	queue := newChunkQueue(chunks, connections)
+	work := func(i int, w *chunkWriter) {
+		for c, ok := queue.next(i); ok; c, ok = queue.next(i) {
+			if w.err = w.batch.writeChunk(ctx, c, &w.rejected); w.err != nil {
+				queue.stop()
 			}
 		}
 	}
@@ -62,10 +61,10 @@ func (b *Batch) writeChunks(ctx context.Context, rows selection) (rejected []*Ro
 	for i := range writers {
 		writers[i].batch = b.part()
 		if i > 0 {
-			others.Go(func() { work(&writers[i]) })
+			others.Go(func() { work(i, &writers[i]) })
 		}
 	}
-	work(&writers[0])
+	work(0, &writers[0])
 	others.Wait()
 	for _, w := range writers {
 		b.pending += w.batch.pending
