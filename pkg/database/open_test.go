@@ -9,8 +9,10 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -104,6 +106,25 @@ func TestBadAddressesHaveOneClearSentence(t *testing.T) {
 }
 
 // An older server is not at hand: a listener speaks as one for as long as the handshake takes.
+// Such a server is overloaded, or a firewall drops what is sent to it. The caller
+// has not given up, and may come again.
+func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	pool := pgtest.Pool(t, "postgres://app@"+silent.Addr().String()+"/app?sslmode=disable", 1, func(c *pgxpool.Config) {
+		c.ConnConfig.ConnectTimeout = 20 * time.Millisecond
+	})
+	err = fault.FromPostgres(pool.Ping(t.Context()))
+	require.ErrorIs(t, err, fault.Unavailable)
+	require.NotErrorIs(t, err, fault.Canceled)
+
+	patient := pgtest.Pool(t, "postgres://app@"+silent.Addr().String()+"/app?sslmode=disable", 1, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, fault.FromPostgres(patient.Ping(ctx)), fault.Canceled, "the caller's own deadline")
+}
+
 func TestAnOlderServerIsRefusedWithOneSentence(t *testing.T) {
 	for _, version := range []string{"15.18 (Debian 15.18-0+deb12u1)", "9.6.24", "17.5"} {
 		url := greeter(t, version)

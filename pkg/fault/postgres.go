@@ -48,13 +48,15 @@ func FromPostgres(err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return fromCode(pg, err)
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	// An attempt to connect has a deadline of its own, which is not the caller's.
+	if errors.Is(err, context.Canceled) || !connecting && errors.Is(err, context.DeadlineExceeded) {
 		return &Error{Kind: Canceled, Message: "the call was given up before the database answered", Err: err}
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return unavailable(err, "")
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || pgconn.SafeToRetry(err) {
+	if connecting || pgconn.SafeToRetry(err) {
 		return unavailable(err, "")
 	}
 	return &Error{Kind: Internal, Message: "the database call failed", Err: err}
