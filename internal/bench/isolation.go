@@ -59,8 +59,10 @@ func (n *neighbours) beside(f *fullSide, callers int, noisyCalls *atomic.Int64) 
 			group.Go(func() {
 				var tag string
 				var count int64
+				// A call under way is let finish: its connection would go with it, and a
+				// block that begins with a storm of new ones measures that.
 				for busy.Err() == nil {
-					err := f.read(busy, n.noisy.id, noise, []any{n.noisy.id, end.Add(-60 * day)}, []any{&tag, &count}, nil)
+					err := f.read(ctx, n.noisy.id, noise, []any{n.noisy.id, end.Add(-60 * day)}, []any{&tag, &count}, nil)
 					if err == nil {
 						noisyCalls.Add(1)
 					}
