@@ -19,12 +19,11 @@ import (
 //
 // Errors are fn's, and faults where no connection could be lent.
 func (s *Scope) Lend(ctx context.Context, m database.PlanMode, fn func(ctx context.Context, conn *pgx.Conn, enter *pgx.Batch) error) error {
-	lease, err := s.enter(ctx, manner{})
+	lease, err := s.planned[m].enter(ctx, manner{})
 	if err != nil {
 		return err
 	}
 	defer lease.end()
-	lease.entry.PlanMode = m
 	enter := &pgx.Batch{}
 	s.engine.Enter(enter, lease.id, lease.entry)
 	return fn(ctx, lease.conn.Conn(), enter)

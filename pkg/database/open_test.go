@@ -105,7 +105,6 @@ func TestBadAddressesHaveOneClearSentence(t *testing.T) {
 	require.ErrorContains(t, err, "DB_MAX_OPEN_CONNS")
 }
 
-// An older server is not at hand: a listener speaks as one for as long as the handshake takes.
 // Such a server is overloaded, or a firewall drops what is sent to it. The caller
 // has not given up, and may come again.
 func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
@@ -125,6 +124,7 @@ func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	require.ErrorIs(t, fault.FromPostgres(patient.Ping(ctx)), fault.Canceled, "the caller's own deadline")
 }
 
+// An older server is not at hand: a listener speaks as one for as long as the handshake takes.
 func TestAnOlderServerIsRefusedWithOneSentence(t *testing.T) {
 	for _, version := range []string{"15.18 (Debian 15.18-0+deb12u1)", "9.6.24", "17.5"} {
 		url := greeter(t, version)

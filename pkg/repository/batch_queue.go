@@ -7,15 +7,14 @@ import "sync"
 // where two connections would wait for each other's page. Who is done with its own
 // helps another.
 type chunkQueue struct {
-	chunks []selection
-	mu     sync.Mutex
-	runs   [][2]int // from and to of what is left of each writer's
+	mu   sync.Mutex
+	runs [][]selection // what is left of each writer's
 }
 
 func newChunkQueue(chunks []selection, writers int) *chunkQueue {
-	q := &chunkQueue{chunks: chunks, runs: make([][2]int, writers)}
+	q := &chunkQueue{runs: make([][]selection, writers)}
 	for i := range q.runs {
-		q.runs[i] = [2]int{len(chunks) * i / writers, len(chunks) * (i + 1) / writers}
+		q.runs[i] = chunks[len(chunks)*i/writers : len(chunks)*(i+1)/writers]
 	}
 	return q
 }
@@ -26,9 +25,10 @@ func (q *chunkQueue) next(writer int) (selection, bool) {
 	defer q.mu.Unlock()
 	for i := range q.runs {
 		run := &q.runs[(writer+i)%len(q.runs)]
-		if run[0] < run[1] {
-			run[0]++
-			return q.chunks[run[0]-1], true
+		if len(*run) > 0 {
+			c := (*run)[0]
+			*run = (*run)[1:]
+			return c, true
 		}
 	}
 	return selection{}, false

@@ -8,38 +8,37 @@ import (
 	"pgregory.net/rapid"
 )
 
+func chunksOfOneRow(n int) []selection {
+	chunks := make([]selection, n)
+	for i := range chunks {
+		chunks[i] = selection{from: i, n: 1}
+	}
+	return chunks
+}
+
 func TestWritersHaveRunsOfChunksAndHelpEachOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n, writers := rapid.IntRange(0, 20).Draw(t, "chunks"), rapid.IntRange(1, 6).Draw(t, "writers")
-		chunks := make([]selection, n)
-		for i := range chunks {
-			chunks[i] = selection{from: i, n: 1}
-		}
-		q := newChunkQueue(chunks, writers)
-		taken := make([][]int, writers)
+		q := newChunkQueue(chunksOfOneRow(n), writers)
+		var taken []int
 		for range n {
-			w := rapid.IntRange(0, writers-1).Draw(t, "writer")
-			c, ok := q.next(w)
+			c, ok := q.next(rapid.IntRange(0, writers-1).Draw(t, "writer"))
 			require.True(t, ok)
-			taken[w] = append(taken[w], c.from)
+			taken = append(taken, c.from)
 		}
 		for w := range writers {
 			_, ok := q.next(w)
 			require.False(t, ok)
 		}
-		all := slices.Concat(taken...)
-		slices.Sort(all)
-		for i, chunk := range all {
+		slices.Sort(taken)
+		for i, chunk := range taken {
 			require.Equal(t, i, chunk, "each chunk is written once")
 		}
 	})
 }
 
 func TestWritersThatGetOnAlikeKeepToTheirRuns(t *testing.T) {
-	chunks := make([]selection, 7)
-	for i := range chunks {
-		chunks[i] = selection{from: i, n: 1}
-	}
+	chunks := chunksOfOneRow(7)
 	q := newChunkQueue(chunks, 2)
 	var first, second []int
 	for range 3 {
