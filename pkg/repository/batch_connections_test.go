@@ -17,9 +17,28 @@ import (
 	"github.com/ovasabi/ovasabi/pkg/repository"
 )
 
-// meetingScope begins no round trip before so many are to begin at once.
-type meetingScope struct {
+// gatedScope begins no round trip that its gate refuses.
+type gatedScope struct {
 	*campaign.Scope
+	gate func() error
+}
+
+func (s gatedScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	if err := s.gate(); err != nil {
+		return pgx.FailedBatchResults(b, err)
+	}
+	return s.Scope.SendBatch(ctx, b)
+}
+
+func (s gatedScope) Lend(ctx context.Context, m database.PlanMode, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
+	if err := s.gate(); err != nil {
+		return err
+	}
+	return s.Scope.Lend(ctx, m, fn)
+}
+
+// meeting lets no round trip begin before so many are to begin at once.
+type meeting struct {
 	together int
 
 	mu      sync.Mutex
@@ -29,17 +48,7 @@ type meetingScope struct {
 	trips   int
 }
 
-func (s *meetingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
-	s.meet()
-	return s.Scope.SendBatch(ctx, b)
-}
-
-func (s *meetingScope) Lend(ctx context.Context, m database.PlanMode, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
-	s.meet()
-	return s.Scope.Lend(ctx, m, fn)
-}
-
-func (s *meetingScope) meet() {
+func (s *meeting) gate() error {
 	s.mu.Lock()
 	s.trips++
 	if s.meeting == nil {
@@ -56,6 +65,7 @@ func (s *meetingScope) meet() {
 	case <-meeting:
 	case <-time.After(waitLimit):
 	}
+	return nil
 }
 
 func TestBatchWritesOverSeveralConnectionsAtOnce(t *testing.T) {
@@ -68,14 +78,14 @@ func TestBatchWritesOverSeveralConnectionsAtOnce(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d rows over %d", tc.rows, tc.connections), func(t *testing.T) {
 			f.exec(t, `TRUNCATE ovasabi.service_event`)
-			scope := &meetingScope{Scope: f.scope, together: tc.together}
-			b, err := repository.NewBatch(scope, events, repository.ChunkByChunk(), repository.Connections(tc.connections))
+			met := &meeting{together: tc.together}
+			b, err := repository.NewBatch(gatedScope{f.scope, met.gate}, events, repository.ChunkByChunk(), repository.Connections(tc.connections))
 			require.NoError(t, err)
 			addEvents(t, b, 0, tc.rows)
 			require.NoError(t, b.Execute(f.one))
 			require.Zero(t, b.Pending())
-			require.Equal(t, tc.trips, scope.trips)
-			require.Equal(t, tc.trips/tc.together, scope.met, "the chunks were under way at once")
+			require.Equal(t, tc.trips, met.trips)
+			require.Equal(t, tc.trips/tc.together, met.met, "the chunks were under way at once")
 			requireIDs(t, f, b, named)
 			require.EqualValues(t, tc.rows, f.count(t, `SELECT count(*) FROM ovasabi.service_event WHERE campaign_id = 1`))
 		})
@@ -114,46 +124,31 @@ func TestBatchOverSeveralConnectionsNamesEveryRefusedRow(t *testing.T) {
 	}
 }
 
-// failingScope refuses to send after so many round trips, as a database does that
-// goes away; never where left is negative.
-type failingScope struct {
-	*campaign.Scope
+// goingAway lets so many round trips begin, as a database does that goes away; all
+// where left is negative.
+type goingAway struct {
 	mu   sync.Mutex
 	left int
 }
 
 var errGone = &fault.Error{Kind: fault.Unavailable, Message: "the database has gone away"}
 
-func (s *failingScope) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
-	if !s.there() {
-		return pgx.FailedBatchResults(b, errGone)
-	}
-	return s.Scope.SendBatch(ctx, b)
-}
-
-func (s *failingScope) Lend(ctx context.Context, m database.PlanMode, fn func(context.Context, *pgx.Conn, *pgx.Batch) error) error {
-	if !s.there() {
-		return errGone
-	}
-	return s.Scope.Lend(ctx, m, fn)
-}
-
-func (s *failingScope) there() bool {
+func (s *goingAway) gate() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left == 0 {
-		return false
+		return errGone
 	}
 	s.left--
-	return true
+	return nil
 }
 
 func TestBatchOverSeveralConnectionsLosesNothingWhenTheDatabaseGoesAway(t *testing.T) {
 	for _, most := range []int{100, 500} { // the larger chunks are streamed
 		t.Run(fmt.Sprintf("chunks of %d", most), func(t *testing.T) {
 			f := newFixture(t)
-			scope := &failingScope{Scope: f.scope, left: 3}
-			b, err := repository.NewBatch(scope, events, repository.ChunkByChunk(), repository.Connections(2), repository.MaxRows(most))
+			trips := &goingAway{left: 3}
+			b, err := repository.NewBatch(gatedScope{f.scope, trips.gate}, events, repository.ChunkByChunk(), repository.Connections(2), repository.MaxRows(most))
 			require.NoError(t, err)
 			addEvents(t, b, 0, 10*most)
 			err = b.Execute(f.one)
@@ -161,7 +156,7 @@ func TestBatchOverSeveralConnectionsLosesNothingWhenTheDatabaseGoesAway(t *testi
 			require.Equal(t, 7*most, b.Pending(), "three chunks were written, seven are still there")
 			require.EqualValues(t, 3*most, f.count(t, `SELECT count(*) FROM ovasabi.service_event`))
 
-			scope.left = -1
+			trips.left = -1
 			require.NoError(t, b.Execute(f.one))
 			require.Zero(t, b.Pending())
 			requireIDs(t, f, b, named)
